@@ -1,0 +1,180 @@
+"""The records that importers, archive and retrieval exchange."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What a record is; only speech was written by a person."""
+
+    SPEECH = "speech"
+    SYSTEM = "system"
+    BOT = "bot"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """One account of one person in one source.
+
+    id: `source:own-id`, e.g. `slack:U024BE7LH` or `email:mira@example.org` (addresses lower-cased).
+    name: what to show. aliases: everything `--me` may match as a whole, case folded by the archive
+    (real name, display name, handle, address, bare id).
+    """
+
+    id: str
+    name: str
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One record of one conversation, as an importer yields it.
+
+    id: made from the source's own ids, the same in every home and after every re-import.
+    conversation_id: stable id; conversation: the name to show (`#general`, a mail subject).
+    sent_at: aware. text: what the author wrote, unescaped, without quoted mail and signature.
+    thread: id of the thread's first message (that message carries its own id), None outside threads.
+    reply_to: archive id. raw: the full original where `text` was cut from it.
+    edited_at: the last edit; the later edit wins whatever the file order.
+    flags: marks such as `forward`, `patch`, `quoted-only`, `date-guessed`.
+    """
+
+    id: str
+    source: str
+    conversation_id: str
+    conversation: str
+    author: Identity
+    sent_at: datetime
+    text: str
+    kind: Kind = Kind.SPEECH
+    thread: str | None = None
+    reply_to: str | None = None
+    raw: str | None = None
+    edited_at: datetime | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message as the archive gives it back: `Message` plus what only the archive can know."""
+
+    id: str
+    source: str
+    conversation_id: str
+    conversation: str
+    author_id: str
+    author: str
+    is_self: bool
+    sent_at: datetime
+    text: str
+    kind: Kind
+    thread: str | None
+    reply_to: str | None
+    raw: str | None = None
+    edited_at: datetime | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One record or file that was skipped or failed: where, and why."""
+
+    place: str
+    reason: str
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What one path gave. Always `seen = imported + updated + duplicates + Σ skipped + failed`.
+
+    Importers count `seen`, `skipped` and `failed`; the archive counts `imported`, `updated` and
+    `duplicates` for every message it is handed.
+    """
+
+    path: str
+    source: str
+    seen: int = 0
+    imported: int = 0
+    updated: int = 0
+    duplicates: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+    conversations: set[str] = field(default_factory=set)
+    people: set[str] = field(default_factory=set)
+    first: datetime | None = None
+    last: datetime | None = None
+    problems: list[Problem] = field(default_factory=list)
+
+    def skip(self, reason: str, place: str = "") -> None:
+        """Count one record that was left out on purpose."""
+        self.seen += 1
+        self.skipped[reason] += 1
+        if place:
+            self.problems.append(Problem(place, reason))
+
+    def fail(self, place: str, reason: str) -> None:
+        """Count one record that could not be read; it is kept with its reason."""
+        self.seen += 1
+        self.failed += 1
+        self.problems.append(Problem(place, reason))
+
+    def adds_up(self) -> bool:
+        """Whether every record seen is accounted for."""
+        done = self.imported + self.updated + self.duplicates
+        return self.seen == done + self.skipped.total() + self.failed
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A message shown beside a memory because it was said just before or after it."""
+
+    id: str
+    author: str
+    is_self: bool
+    sent_at: datetime
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One retrieved message with its neighbours.
+
+    rank: 1 is the best match. score: fused score, comparable within one search only.
+    why: short human words on why it matched ("words: ring, road; meaning 0.52; March 2024").
+    before, after: neighbours in time order (empty when room was short).
+    """
+
+    id: str
+    text: str
+    author: str
+    is_self: bool
+    sent_at: datetime
+    source: str
+    conversation: str
+    conversation_id: str
+    rank: int
+    score: float
+    why: str
+    before: tuple[Neighbour, ...] = ()
+    after: tuple[Neighbour, ...] = ()
+
+
+def merge_totals(reports: Iterable[ImportReport]) -> ImportReport:
+    """One report over many: counts and sets summed, first and last taken over all."""
+    total = ImportReport(path="total", source="all")
+    for r in reports:
+        total.seen += r.seen
+        total.imported += r.imported
+        total.updated += r.updated
+        total.duplicates += r.duplicates
+        total.skipped += r.skipped
+        total.failed += r.failed
+        total.conversations |= r.conversations
+        total.people |= r.people
+        total.problems += r.problems
+        total.first = min((d for d in (total.first, r.first) if d), default=None)
+        total.last = max((d for d in (total.last, r.last) if d), default=None)
+    return total

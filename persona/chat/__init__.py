@@ -1,0 +1,1 @@
+"""Sessions, the conversation manager, compression, prompt layout and the engine."""

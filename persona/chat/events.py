@@ -1,0 +1,68 @@
+"""What a turn is asked with and what it says while it runs: the contract between the engine and its doors."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from knowledge.records import Memory
+from persona.backends.base import Prompt, TextDelta, ThinkingDelta, Usage
+from persona.config import Compression
+
+Status = Literal["complete", "partial", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRequest:
+    """One user message. None means: as the settings say (session: start a new one; now: the clock)."""
+
+    text: str
+    session_id: str | None = None
+    thinking: bool | None = None
+    compression: Compression | None = None
+    memory: bool | None = None
+    seed: int | None = None
+    now: datetime | None = None
+    correspondent: str | None = None
+    max_tokens: int | None = None
+    ignore_eos: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    """The user's message is stored; nothing else has run yet."""
+
+    session_id: str
+    user_turn_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """The memories this turn is shown, best first; empty when the evidence was too weak."""
+
+    memories: tuple[Memory, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PromptReady:
+    """The exact prompt, its tokens by section, and the budget it must stay within."""
+
+    prompt: Prompt
+    tokens: int
+    budget: int
+    section_tokens: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinished:
+    """The reply as stored. `usage` is None when the engine failed before it could say."""
+
+    session_id: str
+    reply_turn_id: str
+    text: str
+    thinking: str
+    status: Status
+    usage: Usage | None = None
+    memories: tuple[Memory, ...] = ()
+
+
+TurnEvent = TurnStarted | Retrieved | PromptReady | ThinkingDelta | TextDelta | TurnFinished

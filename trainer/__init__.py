@@ -1,0 +1,1 @@
+"""How the twin learns to write like its owner."""
