@@ -18,7 +18,7 @@ from knowledge.text import one_line, prompt_safe
 from persona.backends.base import ChatMessage, Prompt, Role, Section
 
 ME = "me"
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MONTHS = "January February March April May June July August September October November December".split()
 
 RULES = (
     "You are {name}, chatting{partner}. Answer as {name}, in the first person, briefly.\n"
@@ -57,12 +57,12 @@ class Scene:
 
 
 def day(when: datetime) -> str:
-    """`12 Mar 2024`: short, unambiguous, and the same in every locale."""
+    """`12 March 2024`: short, unambiguous, and the same in every locale."""
     return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
 
 
 def clock(now: datetime) -> str:
-    """The time as the prompt says it, to the minute: `Saturday 21 Nov 2026, 14:03`."""
+    """The time as the prompt says it, to the minute: `Saturday 21 November 2026, 14:03`."""
     return f"{now:%A} {day(now)}, {now:%H:%M}"
 
 
@@ -71,8 +71,8 @@ def memory_lines(memories: Sequence[Memory]) -> list[str]:
 
     A match starts with its rank in brackets, which is how it is cited; a neighbour with a dash.
 
-        [1] 12 Mar 2024, me, slack #general: I moved to Porto last week
-        - 12 Mar 2024, Jonas: congrats!
+        [1] 12 March 2024, me, slack #general: I moved to Porto last week
+        - 12 March 2024, Jonas: congrats!
     """
     lines: dict[str, tuple[datetime, int, str]] = {}
     order = 0
