@@ -1,0 +1,145 @@
+"""Which importer reads what: exports are recognised by their content, wherever they lie."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from knowledge.errors import ImportFailed
+from knowledge.importers.base import Importer
+from knowledge.importers.mail import EmailImporter
+from knowledge.importers.notes import NotesImporter, is_note
+from knowledge.importers.slack import SlackImporter
+from knowledge.importers.source import UNREADABLE, EmptyBox, FileBox, Limits, Source, is_zip, open_source
+from knowledge.records import ImportReport, Message, Problem
+
+IMPORTERS: tuple[Importer, ...] = (SlackImporter(), EmailImporter(), NotesImporter())
+"""Every importer; the order settles ties."""
+
+Found = list[tuple[Importer, Source]]
+
+_SURE = 0.5
+_NOISE = {".git", ".trash", "__MACOSX", "node_modules", ".venv", "__pycache__", ".DS_Store", "Thumbs.db"}
+
+
+class Unreadable:
+    """Stands in for an importer where nothing could be opened, so that the report says so."""
+
+    name = "unknown"
+    folders = False
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+
+    def sniff(self, source: Source) -> float:
+        """Nothing is its own."""
+        return 0.0
+
+    def read(self, source: Source, report: ImportReport) -> Iterator[Message]:
+        """No messages: each problem is one record seen and failed."""
+        for problem in self.problems:
+            report.fail(problem.place, problem.reason)
+        yield from ()
+
+
+def names() -> list[str]:
+    """The sources that can be named instead of `auto`."""
+    return [importer.name for importer in IMPORTERS]
+
+
+def detect(path: Path, source: str = "auto", limits: Limits | None = None) -> Found:
+    """Every export at or below `path`, each with its importer; never empty.
+
+    source: `auto`, or the name of the one importer wanted. What cannot be read, or is no known
+    export, comes back with an importer that counts it as seen and failed. Raises ImportFailed when
+    `path` does not exist or the source is unknown.
+    """
+    if source != "auto" and source not in names():
+        raise ImportFailed(f"unknown source {source!r}", f"Known are: auto, {', '.join(names())}.")
+    if not path.exists():
+        raise ImportFailed(f"{path} does not exist", "Check the spelling of the path.")
+    found = _detect(path, limits or Limits())
+    if source != "auto":
+        found = [(i, s) for i, s in found if i.name in (source, Unreadable.name)]
+    return found or [(Unreadable([Problem(str(path), "no known export")]), Source(path, EmptyBox()))]
+
+
+def _detect(path: Path, limits: Limits) -> Found:
+    try:
+        top = open_source(path, limits)
+    except ImportFailed as error:
+        return [(Unreadable([Problem(str(path), error.message)]), Source(path, EmptyBox()))]
+    walk = _Walk(top)
+    found = walk.run()
+    for name in walk.archives:
+        inner = _detect(path / name, limits)
+        # a damaged .docx beside an export is nobody's loss, a damaged .zip may be
+        found += [pair for pair in inner if name.lower().endswith(".zip") or pair[0].name != Unreadable.name]
+    return found or _named_directly(top)
+
+
+def _named_directly(top: Source) -> Found:
+    """Text that is too weak a sign when met on a walk is a note when the user points at it."""
+    notes = IMPORTERS[-1]
+    if isinstance(top.box, FileBox):
+        lone = top.only(top.members)
+        return [(notes, lone)] if notes.sniff(lone) else []
+    return [(notes, top)] if any(is_note(name) for name in top.members) else []
+
+
+class _Walk:
+    """One pass over the members of a source, in which every importer takes what is its own."""
+
+    def __init__(self, top: Source) -> None:
+        self.top = top
+        self.left = {name for name in top.members if not _NOISE.intersection(PurePosixPath(name).parts)}
+        self.problems = list(top.box.refused)
+        self.archives: list[str] = []
+
+    def run(self) -> Found:
+        """What was recognised; zips inside a folder are left in `archives`."""
+        found: Found = []
+        for importer in IMPORTERS:
+            if importer.folders:
+                found += self._folders(importer, "", sorted(self.left))
+            if importer is IMPORTERS[0]:
+                self._open_each()
+            found += self._files(importer)
+        if self.problems:
+            found.append((Unreadable(self.problems), self.top))
+        return found
+
+    def _folders(self, importer: Importer, folder: str, names: list[str]) -> Found:
+        """The topmost folders that are one export as a whole; `names` are relative to `folder`."""
+        part = self.top.under(folder, names)
+        if names and importer.sniff(part) >= _SURE:
+            self.left -= {part.prefix + name for name in names}
+            return [(importer, part)]
+        below: dict[str, list[str]] = {}
+        for name in names:
+            head, slash, tail = name.partition("/")
+            if slash:
+                below.setdefault(head, []).append(tail)
+        return [
+            pair
+            for head, tails in below.items()
+            for pair in self._folders(importer, part.prefix + head, tails)
+        ]
+
+    def _files(self, importer: Importer) -> Found:
+        """All files that are exports by themselves, as one source."""
+        own = [name for name in sorted(self.left) if importer.sniff(self.top.only([name])) >= _SURE]
+        self.left -= set(own)
+        return [(importer, self.top.only(own))] if own else []
+
+    def _open_each(self) -> None:
+        """Set archives apart, and note what cannot be opened at all."""
+        for name in sorted(self.left):
+            try:
+                head = self.top.head(name, 4)
+            except UNREADABLE as error:
+                self.problems.append(Problem(name, f"unreadable: {type(error).__name__}"))
+                self.left.discard(name)
+                continue
+            if is_zip(head):
+                self.left.discard(name)
+                if self.top.path.is_dir():
+                    self.archives.append(name)

@@ -1,0 +1,177 @@
+"""Slack: the official export and slackdump's, as a zip or a folder.
+
+A record is identified by its channel and its `ts`, kept as a string: a float would lose digits.
+Day files are cut in the workspace's own time zone, so their names say nothing about the date.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from knowledge.importers.slack_people import Directory
+from knowledge.importers.slack_text import SlackText
+from knowledge.importers.slackdump import Dump, dump_kind, dump_records
+from knowledge.importers.source import UNREADABLE, Source
+from knowledge.records import ImportReport, Kind, Message
+
+_DAY_FILE = re.compile(r"^([^/]+)/\d{4}-\d\d-\d\d\.json$")
+_LISTS = ("channels.json", "groups.json", "mpims.json", "dms.json")
+_SPEECH = {None, "", "file_share", "me_message", "thread_broadcast"}
+_BAD_RECORD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+
+
+class SlackImporter:
+    """Official exports, slackdump's exports, its dumps and its archives of chunks."""
+
+    name = "slack"
+    folders = True
+
+    def sniff(self, source: Source) -> float:
+        """1 for the structure of an export, or for a dump file; 0 else."""
+        members = source.members
+        if source.lone:
+            return 1.0 if dump_kind(source, next(iter(members))) else 0.0
+        listed = [name for name in ("users.json", *_LISTS) if name in members]
+        if listed and any(_is_listing(source, name) for name in listed):
+            return 1.0
+        days = [name for name in members if _DAY_FILE.match(name)]
+        return 0.9 if days and _is_day(source, days[0]) else 0.0
+
+    def read(self, source: Source, report: ImportReport) -> Iterator[Message]:
+        """Day files channel by channel, then dumps; one file is in memory at a time."""
+        directory = Directory()
+        folders: dict[str, list[str]] = {}
+        others = []
+        for name in source.members:
+            if match := _DAY_FILE.match(name):
+                folders.setdefault(match[1], []).append(name)
+            elif name not in (*_LISTS, "users.json", "integration_logs.json"):
+                others.append(name)
+        _load_directory(source, directory, report)
+        for folder, names in folders.items():
+            channel = directory.folders.get(folder, folder)
+            for name in names:
+                yield from self._day(source, name, channel, directory, report)
+        for name in sorted(others, key=_directories_first):
+            if dump_kind(source, name):
+                for item in dump_records(source, name, directory, report):
+                    yield from _message(item, name, directory, report)
+
+    def _day(
+        self, source: Source, name: str, channel: str, directory: Directory, report: ImportReport
+    ) -> Iterator[Message]:
+        try:
+            records = source.json(name)
+        except UNREADABLE as error:
+            report.fail(name, f"unreadable: {type(error).__name__}")
+            return
+        if not isinstance(records, list):
+            report.fail(name, "not a list of records")
+            return
+        for record in records:
+            yield from _message(Dump(channel, record), name, directory, report)
+
+
+def _load_directory(source: Source, directory: Directory, report: ImportReport) -> None:
+    for name in ("users.json", *_LISTS):
+        if name not in source.members:
+            continue
+        try:
+            content = source.json(name)
+        except UNREADABLE as error:
+            report.fail(name, f"unreadable: {type(error).__name__}")
+            continue
+        if name == "users.json":
+            directory.add_users(content)
+        else:
+            directory.add_channels(content, direct=name == "dms.json")
+
+
+def _message(item: Dump, place: str, directory: Directory, report: ImportReport) -> Iterator[Message]:
+    """The record as a message; a broken one is counted and left out."""
+    try:
+        message = _convert(item.record, item.channel, directory)
+    except _BAD_RECORD as error:
+        report.fail(place, f"bad record: {type(error).__name__}")
+        return
+    report.seen += 1
+    yield message
+
+
+def _convert(record: Mapping[str, Any], channel: str, directory: Directory) -> Message:
+    ts = record["ts"]
+    thread = record.get("thread_ts")
+    edited = record.get("edited")
+    kind = _kind(record, directory)
+    text, flags = _words(record, kind, SlackText(directory.user_name, directory.channel_name))
+    return Message(
+        id=f"slack:{channel}:{ts}",
+        source="slack",
+        conversation_id=f"slack:{channel}",
+        conversation=directory.conversation(channel),
+        author=directory.author(record),
+        sent_at=_time(ts),
+        text=text,
+        kind=kind,
+        thread=f"slack:{channel}:{thread}" if thread else None,
+        reply_to=f"slack:{channel}:{thread}" if thread and thread != ts else None,
+        edited_at=_time(edited["ts"]) if edited else None,
+        flags=flags,
+    )
+
+
+def _kind(record: Mapping[str, Any], directory: Directory) -> Kind:
+    """Modern bots carry no subtype: their account, or a bot id without any account, tells them."""
+    subtype = record.get("subtype")
+    user = record.get("user")
+    if subtype == "bot_message":
+        return Kind.BOT
+    if subtype not in _SPEECH:
+        return Kind.SYSTEM
+    if isinstance(user, str) and user in directory.users:
+        return Kind.BOT if directory.is_bot(user) else Kind.SPEECH
+    unknown_app = record.get("bot_profile") or (record.get("bot_id") and not user)
+    return Kind.BOT if unknown_app or user == "USLACKBOT" else Kind.SPEECH
+
+
+def _words(record: Mapping[str, Any], kind: Kind, reader: SlackText) -> tuple[str, tuple[str, ...]]:
+    """The text, and flags. What is quoted in a person's attachments is not that person's words."""
+    text = reader.plain(record.get("text") or "")
+    if not text.strip():
+        text = reader.from_blocks(record.get("blocks"))
+    if not text.strip() and kind is not Kind.SPEECH:
+        text = reader.from_attachments(record.get("attachments"))
+    flags = [flag for flag in ("files", "attachments") if record.get(flag) or record.get(flag[:-1])]
+    return text, tuple(flags)
+
+
+def _time(ts: str) -> datetime:
+    """`1452837318.000002` exactly. Raises ValueError or OverflowError for anything else."""
+    seconds, _, fraction = ts.partition(".")
+    if not (seconds.isdigit() and (fraction.isdigit() or not fraction)):
+        raise ValueError("ts is no time")
+    whole = datetime.fromtimestamp(int(seconds), UTC)
+    return whole + timedelta(microseconds=int((fraction + "000000")[:6]))
+
+
+def _is_listing(source: Source, name: str) -> bool:
+    """Whether a file looks like the beginning of users.json or channels.json."""
+    try:
+        head = source.head(name).lstrip(b"\xef\xbb\xbf \r\n\t")
+    except UNREADABLE:
+        return False
+    return head.startswith(b"[") and b'"id"' in head
+
+
+def _is_day(source: Source, name: str) -> bool:
+    try:
+        records = source.json(name)
+    except UNREADABLE:
+        return False
+    return isinstance(records, list) and any(isinstance(r, dict) and "ts" in r for r in records)
+
+
+def _directories_first(name: str) -> bool:
+    """Sort key: slackdump's users and channels before the records that mention them."""
+    return not name.startswith(("users.", "channels."))
