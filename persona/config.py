@@ -1,11 +1,17 @@
-"""Settings: a TOML file, `PERSONA_SECTION__KEY` in the environment over it, defaults under both."""
+"""Settings: a TOML file, `PERSONA_SECTION__KEY` in the environment over it, defaults under both.
+
+Every value knows where it came from, so that an error can name the file or the variable to mend.
+"""
 
 import os
+import tempfile
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from persona import paths
 from persona.errors import SettingsError
@@ -22,7 +28,7 @@ class _Section(BaseModel):
 class ModelSettings(_Section):
     """Which model talks, and how the engine opens it."""
 
-    name: str = "starter"
+    name: str = Field(default="starter", min_length=1)
     """A catalogue name, or a path to a GGUF file."""
 
     context: int = Field(default=0, ge=0)
@@ -49,10 +55,16 @@ class ChatSettings(_Section):
     """Share of the history budget above which the oldest turns are folded."""
 
     low_mark: float = Field(default=0.4, gt=0, le=1)
-    """Share of the history budget down to which they are folded."""
+    """Share of the history budget down to which they are folded; below `high_mark`."""
 
     reply_tokens: int = Field(default=512, ge=16)
     """Longest reply, thinking included, in tokens."""
+
+    @model_validator(mode="after")
+    def _marks_in_order(self) -> "ChatSettings":
+        if self.low_mark >= self.high_mark:
+            raise ValueError("low_mark must be below high_mark")
+        return self
 
 
 class MemorySettings(_Section):
@@ -84,46 +96,132 @@ class Settings(_Section):
     tui: TuiSettings = TuiSettings()
 
 
+Source = Literal["default", "file", "environment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One setting in force. key: `section.name`. where: the file or the variable, "" for a default."""
+
+    key: str
+    value: Any
+    source: Source
+    where: str
+    help: str
+
+
 def load(file: Path | None = None) -> Settings:
     """The settings in force.
 
     Raises SettingsError naming the key, the file or variable, and what is allowed.
     """
+    settings, _ = _load(file or paths.config_file())
+    return settings
+
+
+def show(file: Path | None = None) -> list[Shown]:
+    """Every setting in force and where it came from; raises SettingsError as `load` does."""
     file = file or paths.config_file()
-    layers = _read(file)
-    for name, value in os.environ.items():
-        if name.startswith(_PREFIX) and "__" in name:
-            section, _, key = name.removeprefix(_PREFIX).lower().partition("__")
-            layers.setdefault(section, {})[key] = value
-    try:
-        return Settings.model_validate(layers)
-    except ValidationError as error:
-        raise _explain(error, file) from None
+    settings, origin = _load(file)
+    rows = []
+    for section_name, section in settings:
+        for name, info in type(section).model_fields.items():
+            key = f"{section_name}.{name}"
+            where = origin.get(key, "")
+            source: Source = "default" if not where else "file" if where == str(file) else "environment"
+            text = " ".join((info.description or "").split())
+            rows.append(Shown(key, getattr(section, name), source, where, text))
+    return rows
+
+
+def set_value(key: str, value: str, file: Path | None = None) -> Any:
+    """Write one setting (`section.name`) into the file, keeping its comments; the value as stored.
+
+    The file is replaced in one step, and only when the settings in it are valid afterwards.
+    Raises SettingsError naming the key, the file and what is allowed.
+    """
+    import tomlkit
+
+    file = file or paths.config_file()
+    section, _, name = key.partition(".")
+    layer = _read(file)
+    layer[section] = {**_table(layer, section, str(file)), name: value}
+    stored = getattr(getattr(_validate(layer, {}, file), section), name)
+
+    document = tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
+    if section not in document:
+        document[section] = tomlkit.table()
+    document[section][name] = stored  # type: ignore[index]
+    _replace(file, tomlkit.dumps(document).rstrip("\n") + "\n")
+    return stored
+
+
+def _load(file: Path) -> tuple[Settings, dict[str, str]]:
+    layer = _read(file)
+    origin = {
+        f"{section}.{name}": str(file)
+        for section, table in layer.items()
+        if isinstance(table, Mapping)
+        for name in table
+    }
+    for variable in sorted(os.environ):
+        if variable.startswith(_PREFIX) and "__" in variable:
+            section, _, name = variable.removeprefix(_PREFIX).lower().partition("__")
+            origin[f"{section}.{name}"] = variable
+            layer[section] = {**_table(layer, section, str(file)), name: os.environ[variable]}
+    return _validate(layer, origin, file), origin
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}", "make it a readable file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is not valid TOML: {error}", "mend the line it names") from None
 
 
-def _explain(error: ValidationError, file: Path) -> SettingsError:
-    first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return SettingsError(f"unknown setting `{key}` in {file} or the environment", _allowed(first["loc"]))
-    return SettingsError(
-        f"setting `{key}` in {file} or the environment: {first['msg']}", _allowed(first["loc"])
-    )
+def _table(layer: Mapping[str, Any], section: str, where: str) -> Mapping[str, Any]:
+    table = layer.get(section, {})
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"`{section}` in {where} must be a section", f"write it as [{section}]")
+    return table
 
 
-def _allowed(loc: tuple[int | str, ...]) -> str:
-    """The names allowed beside `loc`."""
+def _validate(layer: Mapping[str, Any], origin: Mapping[str, str], file: Path) -> Settings:
+    try:
+        return Settings.model_validate(layer)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        where = origin.get(key) or next((w for k, w in origin.items() if k.startswith(f"{key}.")), str(file))
+        unknown = first["type"] == "extra_forbidden"
+        problem = "unknown setting" if unknown else first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"setting `{key}` in {where}: {problem}", _hint(first["loc"])) from None
+
+
+def _hint(loc: tuple[int | str, ...]) -> str:
+    """What may stand at `loc`: the sections, the names in one, or the meaning of one setting."""
     section = Settings.model_fields.get(str(loc[0]))
-    if section is None or len(loc) < 2:
+    if section is None:
         return "sections are: " + ", ".join(Settings.model_fields)
     fields = type(section.default).model_fields
+    if len(loc) > 1 and loc[1] in fields:
+        return "its meaning: " + " ".join((fields[str(loc[1])].description or "").split())
     return f"keys of [{loc[0]}] are: " + ", ".join(fields)
+
+
+def _replace(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=file.parent, prefix=file.name, delete=False
+        ) as new:
+            new.write(text)
+        os.replace(new.name, file)
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be written: {error.strerror}", "check the folder's rights"
+        ) from None

@@ -1,0 +1,90 @@
+"""`persona ingest`: files, folders and archives into the archive."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from persona.cli.output import emit, json_option, note, progress, say, table
+from persona.cli.stores import open_memory
+
+if TYPE_CHECKING:
+    from knowledge.memory import IngestResult
+    from knowledge.records import ImportReport
+
+SOURCES = ("auto", "slack", "email", "notes")
+
+
+@click.command()
+@click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path())
+@click.option("--me", metavar="WHO", multiple=True, help="You: a whole name, handle, address or id; repeats.")
+@click.option("--source", type=click.Choice(SOURCES), default="auto", show_default=True)
+@click.option("--dry-run", is_flag=True, help="Read and count, change nothing.")
+@click.option("--failed", "list_failed", is_flag=True, help="List every record left out or unreadable.")
+@json_option
+@click.pass_context
+def ingest(
+    ctx: click.Context,
+    paths: tuple[str, ...],
+    me: tuple[str, ...],
+    source: str,
+    dry_run: bool,
+    list_failed: bool,
+    as_json: bool,
+) -> None:
+    """Import chat exports, mail and notes; what they are is found by their content."""
+    from pathlib import Path
+
+    with open_memory() as memory, progress() as report:
+        result = memory.ingest(
+            [Path(p) for p in paths], me=me, source=source, dry_run=dry_run, progress=report
+        )
+    if as_json:
+        data: dict[str, Any] = result.as_json()
+        if list_failed:
+            data["problems"] = [{"place": p.place, "reason": p.reason} for p in result.total.problems]
+        emit(data)
+    else:
+        _show(result, dry_run, list_failed)
+    _remark(result, me)
+    if not _anything_read(result.total):
+        ctx.exit(1)
+
+
+def _anything_read(total: "ImportReport") -> bool:
+    return total.imported + total.updated + total.duplicates > 0
+
+
+def _show(result: "IngestResult", dry_run: bool, list_failed: bool) -> None:
+    columns = ["path", "source", "seen", "imported", "updated", "duplicates", "skipped", "failed"]
+    rows = [_counts(r) for r in result.reports]
+    if len(rows) > 1:
+        rows.append(_counts(result.total))
+    table(columns, rows, title="Nothing was changed (dry run)" if dry_run else None)
+    if list_failed and result.total.problems:
+        table(["left out or unreadable", "why"], [(p.place, p.reason) for p in result.total.problems])
+    total = result.total
+    if total.first and total.last:
+        say(
+            f"{len(total.conversations):,} conversations, {len(total.people):,} people, "
+            f"{total.first:%Y-%m-%d} to {total.last:%Y-%m-%d}"
+        )
+
+
+def _counts(r: "ImportReport") -> tuple[object, ...]:
+    skipped = ", ".join(f"{n:,} {reason}" for reason, n in sorted(r.skipped.items())) or 0
+    return (r.path, r.source, r.seen, r.imported, r.updated, r.duplicates, skipped, r.failed)
+
+
+def _remark(result: "IngestResult", me: tuple[str, ...]) -> None:
+    if not _anything_read(result.total):
+        note("nothing could be read\n  → `--failed` lists the reasons; name the format with `--source`")
+        return
+    if result.owner is None:
+        asked = f"nobody is called {' or '.join(me)}" if me else "it is not known which person is you"
+        names = ", ".join(str(c.name) for c in result.candidates[:5])
+        note(f"{asked}\n  → settle it with `persona people me NAME`; likeliest: {names or 'nobody'}")
+    if result.pending_embeddings:
+        note(
+            f"searchable by words now; {result.pending_embeddings:,} windows wait for their vectors "
+            "(`persona memory rebuild`, or the next idle moment of a chat)"
+        )

@@ -1,0 +1,115 @@
+"""What commands print: JSON or tables on standard output, notes and progress on standard error.
+
+Text from the archive or a model is data: control characters never reach the terminal.
+"""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from knowledge.text import one_line, printable
+
+if TYPE_CHECKING:
+    from knowledge.progress import Progress
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PIPE_WIDTH = 200
+
+
+def json_option(command: F) -> F:
+    """The `--json` flag, passed on as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="One JSON document on standard output.")(
+        command
+    )
+
+
+def emit(data: Any) -> None:
+    """Print one JSON document, its strings cleaned of control characters."""
+    ascii_only = "utf" not in (getattr(sys.stdout, "encoding", None) or "utf-8").lower()
+    click.echo(json.dumps(_clean(data), ensure_ascii=ascii_only, indent=2))
+
+
+def say(text: str = "") -> None:
+    """One result for a person, on standard output."""
+    click.echo(printable(text))
+
+
+def note(text: str) -> None:
+    """A remark that is no result, on standard error."""
+    click.echo(printable(text), err=True)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None) -> None:
+    """Print rows under headings; long cells are folded, never cut off."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    grid = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for heading in columns:
+        grid.add_column(heading, overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(one_line(printable(_cell(value)))) for value in row))
+    console.print(grid)
+
+
+@contextmanager
+def progress() -> Iterator["Callable[[Progress], None]"]:
+    """A reporter for long work: a bar on a terminal, one line for each stage elsewhere."""
+    if not sys.stderr.isatty():
+        yield _StageLines()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def report(now: "Progress") -> None:
+            stage = one_line(printable(now.stage))
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=now.total)
+            bars.update(tasks[stage], completed=now.done, total=now.total)
+
+        yield report
+
+
+class _StageLines:
+    """Names each stage once, as it begins."""
+
+    def __init__(self) -> None:
+        self._stage: str | None = None
+
+    def __call__(self, now: "Progress") -> None:
+        if now.stage != self._stage:
+            self._stage = now.stage
+            note(f"{one_line(now.stage)} …")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value)
+
+
+def _clean(data: Any) -> Any:
+    if isinstance(data, str):
+        return printable(data)
+    if isinstance(data, dict):
+        return {_clean(key): _clean(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return [_clean(value) for value in data]
+    return data
