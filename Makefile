@@ -1,0 +1,40 @@
+# Everything a checkout needs, with plain pip in a virtual environment of its own.
+PYTHON ?= python3
+VENV ?= .venv
+# PyTorch's CPU build where there is no GPU: make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+TORCH = torch>=2.6,<2.14
+
+BIN = $(VENV)/bin
+STAMP = $(VENV)/.installed
+PYTEST = $(BIN)/python -m pytest
+
+.PHONY: setup chat test test-slow lint starter sample
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(if $(TORCH_INDEX),$(BIN)/python -m pip install "$(TORCH)" --index-url "$(TORCH_INDEX)")
+	$(BIN)/python -m pip install --editable ".[dev]"
+	touch $@
+
+chat: setup
+	$(BIN)/persona demo
+
+test: setup
+	$(PYTEST)
+
+test-slow: setup
+	$(PYTEST) -m slow
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+starter: setup
+	$(BIN)/python -m trainer.starter
+
+sample: setup
+	$(BIN)/python -m data.sample.make
