@@ -1,1 +1,36 @@
-"""The Textual app."""
+"""The Textual app. Only this package imports Textual, and nothing here imports an engine."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from knowledge.progress import Progress
+
+__all__ = ["run"]
+
+
+def run(
+    home_is_demo: bool = False,
+    session_id: str | None = None,
+    prepare: "Callable[[Callable[[Progress], None]], object] | None" = None,
+) -> int:
+    """Open the chat and stay until the user leaves; the exit code.
+
+    home_is_demo: greet with the sample twin's questions. session_id: resume that chat.
+    prepare: slow work to do once the first paint is there, such as importing the sample; it is handed
+    a progress callback. Raises SettingsError before anything is drawn; every later error is shown in
+    the app.
+    """
+    from persona import config
+    from persona.tui.app import PersonaApp
+    from persona.tui.opening import Opening, sample_questions
+
+    settings = config.load()
+    app = PersonaApp(
+        Opening(settings, prepare).open,
+        settings=settings,
+        questions=sample_questions(home_is_demo),
+        session_id=session_id,
+    )
+    app.run()
+    return app.return_code or 0

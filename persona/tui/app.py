@@ -1,0 +1,60 @@
+"""The app itself: themes, the one screen, the palette. What it does is in the modules beside it."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from persona.config import Settings
+from persona.tui import commands, themes
+from persona.tui.door import Opener
+from persona.tui.room import EngineRoom
+from persona.tui.screens.chat import ChatScreen, Clocks
+
+
+class PersonaApp(App[None]):
+    """A chat with a twin.
+
+    opener: opens the engine, in a worker thread and only after the first paint.
+    questions: offered in an empty chat. session_id: the chat to resume. clocks: for tests.
+    """
+
+    TITLE = "Persona"
+
+    def __init__(
+        self,
+        opener: Opener,
+        *,
+        settings: Settings,
+        questions: Sequence[str] = (),
+        session_id: str | None = None,
+        clocks: Clocks | None = None,
+    ) -> None:
+        super().__init__()
+        self.room = EngineRoom(opener)
+        self._settings = settings
+        self._chat = ChatScreen(self.room, settings, questions, session_id, clocks)
+        for theme in themes.THEMES:
+            self.register_theme(theme)
+
+    def get_default_screen(self) -> Screen[Any]:
+        """The chat."""
+        return self._chat
+
+    def on_mount(self) -> None:
+        wanted = self._settings.tui.theme
+        if wanted in self.available_themes:
+            self.theme = wanted
+        else:
+            self.theme = themes.DEFAULT
+            self.notify(f"There is no theme “{wanted}”.", severity="warning", markup=False)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action of the chat, then what Textual has to offer."""
+        ours = list(commands.palette(screen)) if screen is self._chat else []
+        yield from ours
+        taken = {command.title for command in ours}
+        for command in super().get_system_commands(screen):
+            if command.title not in taken:
+                yield command

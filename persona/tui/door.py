@@ -1,0 +1,92 @@
+"""What the app asks of an engine: `persona.chat.engine.Engine` has it, and so has a scripted one in tests.
+
+Knows nothing of Textual.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from knowledge.records import StoredMessage
+from persona.backends.base import ModelInfo
+from persona.chat.events import TurnEvent, TurnRequest
+
+if TYPE_CHECKING:
+    from knowledge.progress import Progress
+    from persona.chat.store import Turn
+
+ProgressFn = Callable[["Progress"], None]
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+class _Loaded(Protocol):
+    @property
+    def info(self) -> ModelInfo: ...
+
+
+class _Sessions(Protocol):
+    def turns(self, id: str, /) -> "Sequence[Turn]": ...
+
+
+class _Archive(Protocol):
+    def message(self, id: str, /) -> StoredMessage | None: ...
+
+
+class _Context(Protocol):
+    @property
+    def used(self) -> int: ...
+    @property
+    def budget(self) -> int: ...
+
+
+class ChatEngine(Protocol):
+    """The one engine, as the app sees it. Every call blocks, and is made from a worker thread."""
+
+    @property
+    def card(self) -> _Named:
+        """The persona card; its name is the twin's."""
+        ...
+
+    @property
+    def backend(self) -> _Loaded:
+        """The backend; its info says which model talks."""
+        ...
+
+    @property
+    def sessions(self) -> _Sessions:
+        """The stored chats."""
+        ...
+
+    @property
+    def memory(self) -> _Archive:
+        """What the twin knows."""
+        ...
+
+    def turn(self, request: TurnRequest, cancel: threading.Event | None = None) -> Iterator[TurnEvent]:
+        """Run one turn."""
+        ...
+
+    def regenerate(
+        self, session_id: str, request: TurnRequest | None = None, cancel: threading.Event | None = None
+    ) -> Iterator[TurnEvent]:
+        """Answer the last user message again."""
+        ...
+
+    def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
+        """Work for quiet moments."""
+        ...
+
+    def context(self, session_id: str) -> _Context:
+        """Tokens the next prompt starts from, and the most it may have."""
+        ...
+
+    def close(self) -> None:
+        """Free the model."""
+        ...
+
+
+Opener = Callable[[ProgressFn], ChatEngine]

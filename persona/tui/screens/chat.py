@@ -1,0 +1,344 @@
+"""The chat: what the user can do, and what becomes of it."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import get_args
+
+from textual.app import ComposeResult
+from textual.message import Message
+from textual.reactive import reactive
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Footer, OptionList
+
+from persona.chat.events import TurnEvent, TurnRequest
+from persona.config import Compression, Settings
+from persona.tui import keys
+from persona.tui.feed import pump
+from persona.tui.history import widgets_of
+from persona.tui.room import ContextRead, EngineRoom, IdleFailed, Opened, OpeningFailed, Progressed
+from persona.tui.screens.help import HelpScreen
+from persona.tui.talk import Talk
+from persona.tui.widgets.conversation import Conversation
+from persona.tui.widgets.fold import Fold
+from persona.tui.widgets.header import TwinHeader, model_line
+from persona.tui.widgets.messages import ErrorPanel, TwinMessage, UserMessage
+from persona.tui.widgets.prompt import Prompt
+from persona.tui.widgets.status import StatusBar
+from persona.tui.widgets.welcome import OpeningProgress, Questions, Welcome
+
+FLUSH_SECONDS = 0.1
+"""How often waiting fragments are shown; the first of a reply does not wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What time it is (aware or local), and seconds for measuring; tests stop both."""
+
+    now: Callable[[], datetime] = datetime.now
+    seconds: Callable[[], float] = time.monotonic
+
+
+class ChatScreen(Screen[None]):
+    """One conversation with the twin.
+
+    questions: what to offer in an empty chat. session_id: the chat to resume.
+    """
+
+    BINDINGS = keys.bindings()
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]  # noqa: RUF012
+    DEFAULT_CSS = """
+    ChatScreen { layout: vertical; background: $background; }
+    ChatScreen Footer { background: $surface; }
+    """
+
+    thinking = reactive(False)
+    memory = reactive(True)
+    compression: reactive[Compression] = reactive[Compression]("off")
+
+    class FeedReady(Message):
+        """Something happened in the running turn that should be shown at once."""
+
+    def __init__(
+        self,
+        room: EngineRoom,
+        settings: Settings,
+        questions: Sequence[str] = (),
+        session_id: str | None = None,
+        clocks: Clocks | None = None,
+    ) -> None:
+        super().__init__()
+        self._room = room
+        self._settings = settings
+        self._questions = questions
+        self._clocks = clocks or Clocks()
+        self._session_id = session_id
+        self._talk: Talk | None = None
+        self._flush: Timer | None = None
+        self._waiting_text: str | None = None
+
+    def compose(self) -> ComposeResult:
+        yield TwinHeader()
+        yield Conversation()
+        yield StatusBar()
+        yield Prompt()
+        yield Footer(show_command_palette=True, compact=True)
+
+    async def on_mount(self) -> None:
+        chat = self._settings.chat
+        self.thinking, self.compression = chat.thinking, chat.compression
+        self.memory = self._settings.memory.enabled
+        self._header.twin = "Persona"
+        self._header.model = "opening…"
+        self._flush = self.set_interval(FLUSH_SECONDS, self._catch_up, pause=True)
+        self._prompt.focus()
+        if self._session_id is None:
+            await self._page.add(Welcome(self._questions, opening=True))
+        else:
+            await self._page.add(OpeningProgress())
+        # The worker's imports would fight the first paint for the interpreter.
+        self.call_after_refresh(self._open)
+
+    def on_unmount(self) -> None:
+        if self._talk is not None:
+            self._talk.cancel.set()
+        self._room.leave()
+
+    # Parts
+
+    @property
+    def _page(self) -> Conversation:
+        return self.query_one(Conversation)
+
+    @property
+    def _header(self) -> TwinHeader:
+        return self.query_one(TwinHeader)
+
+    @property
+    def _status(self) -> StatusBar:
+        return self.query_one(StatusBar)
+
+    @property
+    def _prompt(self) -> Prompt:
+        return self.query_one(Prompt)
+
+    # Opening
+
+    def _open(self) -> None:
+        work = partial(self._room.open, self._session_id, self.post_message)
+        self.run_worker(work, thread=True, group="open", exclusive=True)
+
+    def on_progressed(self, event: Progressed) -> None:
+        for progress in self.query(OpeningProgress):
+            progress.show(event.stage, event.done, event.total)
+
+    async def on_opened(self, event: Opened) -> None:
+        engine = event.engine
+        self._header.twin = engine.card.name or "Persona"
+        self._header.model = model_line(engine.backend.info)
+        await self.query(OpeningProgress).remove()
+        if event.past is not None:
+            await self._page.fill(widgets_of(event.past.turns, engine, self._header.twin))
+            self._status.usage = next((t.usage for t in reversed(event.past.turns) if t.usage), None)
+        elif event.error is not None:
+            self._session_id = None
+            await self._page.add(Welcome(self._questions, opening=False), ErrorPanel(event.error))
+        if self._waiting_text is not None:
+            text, self._waiting_text = self._waiting_text, None
+            await self._send(text)
+
+    async def on_opening_failed(self, event: OpeningFailed) -> None:
+        await self.query(OpeningProgress).remove()
+        self._header.model = "no model is open"
+        await self._page.add(ErrorPanel(event.error))
+        if self._waiting_text is not None:
+            self._prompt.replace_with(self._waiting_text)
+            self._waiting_text = None
+
+    async def action_retry_opening(self) -> None:
+        """Try again after the engine could not be opened."""
+        if self._room.engine is None and not any(w.group == "open" for w in self.workers if w.is_running):
+            await self.query(ErrorPanel).remove()
+            self._header.model = "opening…"
+            await self._page.add(OpeningProgress())
+            self._open()
+
+    # Talking
+
+    async def on_prompt_sent(self, event: Prompt.Sent) -> None:
+        if self._talk is not None:
+            self.notify("A reply is still being written. Escape stops it.", markup=False)
+            return
+        if self._room.engine is None and "open" not in {w.group for w in self.workers if w.is_running}:
+            self.notify("No model is open yet: see the message above.", severity="warning", markup=False)
+            return
+        self._prompt.replace_with("")
+        await self._send(event.text)
+
+    async def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        if isinstance(event.option_list, Questions):
+            self._prompt.focus()
+            await self._send(event.option_list.questions[event.option_index])
+
+    async def _send(self, text: str) -> None:
+        """Say `text` to the twin, or as soon as there is one."""
+        engine = self._room.engine
+        if engine is None:
+            self._waiting_text = text
+            self._status.doing = "sent as soon as the model is open"
+            return
+        await self.query(Welcome).remove()
+        await self._page.add(UserMessage(text, self._clocks.now()))
+        await self._start(partial(engine.turn, self._request(text)))
+
+    async def action_regenerate(self) -> None:
+        """Ask for the last reply once more."""
+        engine, replies = self._room.engine, self.query(TwinMessage)
+        if engine is None or self._talk is not None or self._session_id is None or not replies:
+            return
+        old = replies.last()
+        old.display = False
+        request = self._request(self.query(UserMessage).last().text)
+        await self._start(partial(engine.regenerate, self._session_id, request), replaces=old)
+
+    def _request(self, text: str) -> TurnRequest:
+        return TurnRequest(
+            text,
+            session_id=self._session_id,
+            thinking=self.thinking,
+            compression=self.compression,
+            memory=self.memory,
+        )
+
+    async def _start(
+        self, turn: Callable[..., Iterator[TurnEvent]], replaces: TwinMessage | None = None
+    ) -> None:
+        self._room.hush()
+        message = TwinMessage(self._header.twin, self._clocks.now(), self._clocks.seconds)
+        await self._page.add(message)
+        self._page.to_end()
+        talk = Talk(message, self._page, self._status, partial(self.post_message, self.FeedReady()), replaces)
+        self._talk = talk
+        if self._flush is not None:
+            self._flush.resume()
+        self.run_worker(
+            partial(pump, partial(turn, cancel=talk.cancel), talk.feed), thread=True, group="talk"
+        )
+
+    async def on_chat_screen_feed_ready(self) -> None:
+        await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        if self._talk is None:
+            return
+        talk = self._talk
+        await talk.catch_up()
+        self._session_id = talk.session_id or self._session_id
+        if talk.over:
+            self._talk = None
+            if self._flush is not None:
+                self._flush.pause()
+            self._idle()
+
+    def _idle(self) -> None:
+        if self._session_id is not None:
+            work = partial(self._room.idle, self._session_id, self.post_message)
+            self.run_worker(work, thread=True, group="idle")
+
+    def on_context_read(self, event: ContextRead) -> None:
+        if event.session_id == self._session_id and self._talk is None:
+            self._status.used, self._status.budget = event.used, event.budget
+
+    def on_idle_failed(self, event: IdleFailed) -> None:
+        self.notify(event.error.hint, title=event.error.message, severity="warning", markup=False)
+
+    # The other actions
+
+    def action_stop(self) -> None:
+        """Stop the reply; with none running, back to the prompt and the newest line."""
+        if self._talk is not None:
+            self._talk.stop()
+        else:
+            self._prompt.focus()
+            self._page.to_end()
+
+    def action_toggle_thinking(self) -> None:
+        """Let the model think before it answers, or not."""
+        self.thinking = not self.thinking
+
+    def action_toggle_memory(self) -> None:
+        """Look things up in the archive, or not."""
+        self.memory = not self.memory
+
+    def action_cycle_compression(self) -> None:
+        """The next way of folding old turns."""
+        modes: tuple[Compression, ...] = get_args(Compression)
+        self.compression = modes[(modes.index(self.compression) + 1) % len(modes)]
+
+    def watch_thinking(self, on: bool) -> None:
+        self._header.thinking = on
+
+    def watch_memory(self, on: bool) -> None:
+        self._header.memory = on
+
+    def watch_compression(self, mode: Compression) -> None:
+        self._header.compression = mode
+
+    def action_copy_reply(self) -> None:
+        """Put the last reply on the clipboard."""
+        said = [reply.text for reply in self.query(TwinMessage) if reply.text]
+        if said:
+            self.app.copy_to_clipboard(said[-1])
+            self.notify("The last reply is on the clipboard.", markup=False)
+
+    async def action_new_session(self) -> None:
+        """Begin an empty chat; the one before is stored."""
+        if self._talk is not None:
+            self.notify("A reply is still being written. Escape stops it.", markup=False)
+            return
+        self._room.hush()
+        self._session_id = None
+        self._status.used = 0
+        self._status.usage = None
+        await self._page.fill([Welcome(self._questions, opening=self._room.engine is None)])
+        self._prompt.focus()
+
+    def action_toggle_folds(self) -> None:
+        """Open everything under the last reply, or close it."""
+        replies = self.query(TwinMessage)
+        folds = list(replies.last().query(Fold)) if replies else []
+        opened = not any(fold.opened for fold in folds)
+        for fold in folds:
+            fold.opened = opened
+
+    def action_chat_page(self, direction: int) -> None:
+        """Scroll a page up (-1) or down (1)."""
+        if direction < 0:
+            self._page.scroll_page_up(animate=False)
+        else:
+            self._page.scroll_page_down(animate=False)
+
+    def action_chat_top(self) -> None:
+        """Scroll to the first turn shown."""
+        self._page.scroll_home(animate=False)
+
+    def action_chat_bottom(self) -> None:
+        """Scroll to the newest line and follow it."""
+        self._page.to_end()
+
+    def action_help(self) -> None:
+        """Show the help sheet."""
+        self.app.push_screen(HelpScreen())
+
+    def on_prompt_up(self) -> None:
+        """An empty prompt: pick a question, or take the last message back to change it."""
+        for questions in self.query(Questions):
+            questions.highlighted = len(questions.questions) - 1
+            questions.focus()
+            return
+        mine = self.query(UserMessage)
+        if mine:
+            self._prompt.replace_with(mine.last().text)

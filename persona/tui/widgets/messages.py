@@ -1,0 +1,192 @@
+"""What is said in a chat: the user's messages, the twin's, and notices of the program."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from knowledge.records import Memory
+from knowledge.text import one_line, printable
+from persona.chat.events import Status
+from persona.errors import PersonaError
+from persona.tui.widgets.fold import Fold
+from persona.tui.widgets.markdown import ReplyMarkdown
+from persona.tui.widgets.memories import MemoryList
+
+STOPPED = "■ stopped"
+CUT_SHORT = "■ cut short"
+BROKE_OFF = "✗ broke off; what was said is kept"
+
+
+def _head(name: str, when: datetime | None, style: str) -> Content:
+    time = f"  {when:%H:%M}" if when else ""
+    return Content.assemble((one_line(printable(name)), style), (time, "$foreground 45%"))
+
+
+class UserMessage(Vertical):
+    """What the user wrote, as it was written."""
+
+    DEFAULT_CSS = """
+    UserMessage { height: auto; margin: 1 0 0 0; padding: 0 1; border-left: outer $secondary; }
+    UserMessage > .text { height: auto; }
+    """
+
+    def __init__(self, text: str, when: datetime | None) -> None:
+        super().__init__()
+        self.text = printable(text)
+        self._when = when
+
+    def compose(self) -> ComposeResult:
+        yield Static(_head("you", self._when, "bold $secondary"), markup=False)
+        yield Static(Content(self.text), classes="text", markup=False)
+
+
+class Thinking(Fold):
+    """The model's thinking: open while it thinks, closed once it is done."""
+
+    DEFAULT_CSS = """
+    Thinking ReplyMarkdown { color: $foreground 60%; text-style: italic; }
+    """
+
+    def __init__(self, text: str = "", *, seconds: float | None = None, live: bool = False) -> None:
+        super().__init__("thinking…", opened=live, classes="thinking")
+        self.body = ReplyMarkdown(text)
+        if not live:
+            self.title = thinking_title(text, seconds)
+
+    def compose_contents(self) -> Sequence[Widget]:
+        return (self.body,)
+
+
+def thinking_title(text: str, seconds: float | None) -> str:
+    """`thought for 1.2 s · 34 words`; the time is left out where it is not known."""
+    words = len(text.split())
+    how_long = f" for {seconds:.1f} s" if seconds is not None else ""
+    return f"thought{how_long} · {words} {'word' if words == 1 else 'words'}"
+
+
+class TwinMessage(Vertical):
+    """One reply, with its thinking above and its memories and figures below.
+
+    It is filled piece by piece, in any order the engine chooses, and ended by `finish`.
+    seconds: a running clock, for how long the thinking took.
+    """
+
+    DEFAULT_CSS = """
+    TwinMessage { height: auto; margin: 1 0 0 0; padding: 0 1; border-left: outer $primary; }
+    TwinMessage > .foot { height: auto; color: $foreground 55%; }
+    TwinMessage.-failed { border-left: outer $error; }
+    TwinMessage.-partial { border-left: outer $warning; }
+    """
+
+    def __init__(
+        self, name: str, when: datetime | None, seconds: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__()
+        self.text = ""
+        self.thinking_text = ""
+        self._head = _head(name, when, "bold $primary")
+        self._seconds = seconds
+        self._body: ReplyMarkdown | None = None
+        self._thinking: Thinking | None = None
+        self._thinking_since: float | None = None
+        self._memories: MemoryList | None = None
+        self._foot = Static("", classes="foot", markup=False)
+
+    def compose(self) -> ComposeResult:
+        yield Static(self._head, markup=False)
+        yield from (part for part in (self._thinking, self._body, self._memories) if part is not None)
+        yield self._foot
+
+    def restore(
+        self, text: str, thinking: str, status: Status, memories: int, load: Callable[[], Sequence[Memory]]
+    ) -> None:
+        """Take the form of a stored reply, before it is mounted. load: fetches its memories."""
+        self.text, self.thinking_text = printable(text), printable(thinking)
+        if thinking:
+            self._thinking = Thinking(thinking)
+        if text:
+            self._body = ReplyMarkdown(text)
+        if memories:
+            self._memories = MemoryList(memories, load)
+        self.show_status(status, {"complete": "", "failed": BROKE_OFF}.get(status, CUT_SHORT))
+
+    def phase(self, doing: str) -> None:
+        """Say what is going on before there is anything to read."""
+        self._foot.update(Content(doing))
+
+    async def add_thinking(self, fragment: str) -> None:
+        """More of the thinking."""
+        if self._thinking is None:
+            self._thinking = Thinking(live=True)
+            self._thinking_since = self._seconds()
+            await self.mount(self._thinking, before=self._foot)
+        self.thinking_text += fragment
+        self.phase("")
+        await self._thinking.body.add(fragment)
+
+    async def add_text(self, fragment: str) -> None:
+        """More of the reply; the first of it ends the thinking."""
+        if self._body is None:
+            self._body = ReplyMarkdown()
+            self._close_thinking()
+            await self.mount(self._body, before=self._foot)
+        self.text += fragment
+        self.phase("")
+        await self._body.add(fragment)
+
+    async def finish(self, text: str, thinking: str) -> None:
+        """Show reply and thinking as they were stored."""
+        if thinking and self._thinking is None:
+            await self.add_thinking(thinking)
+        if text and self._body is None:
+            await self.add_text(text)
+        self.text, self.thinking_text = printable(text), printable(thinking)
+        self._close_thinking()
+        if self._thinking is not None:
+            await self._thinking.body.finish(thinking)
+        if self._body is not None:
+            await self._body.finish(text)
+        self.phase("")
+
+    async def show_memories(self, memories: Sequence[Memory]) -> None:
+        """List what the reply was given to read."""
+        if memories and self._memories is None:
+            self._memories = MemoryList(len(memories), lambda: memories)
+            await self.mount(self._memories, before=self._foot)
+
+    def show_status(self, status: Status, note: str = "") -> None:
+        """status: complete, partial or failed, as stored. note: one line below the reply."""
+        self.remove_class("-partial", "-failed")
+        if status != "complete":
+            self.add_class(f"-{status}")
+        self._foot.update(Content(note))
+
+    def _close_thinking(self) -> None:
+        if self._thinking is not None and self._thinking.opened and self._thinking_since is not None:
+            seconds = self._seconds() - self._thinking_since
+            self._thinking.title = thinking_title(self.thinking_text, seconds)
+            self._thinking.opened = False
+            self._thinking_since = None
+
+
+class ErrorPanel(Static):
+    """What went wrong and what to do; the chat goes on."""
+
+    DEFAULT_CSS = """
+    ErrorPanel {
+        height: auto; margin: 1 0 0 0; padding: 0 1; border: round $error; border-title-color: $error;
+    }
+    """
+
+    def __init__(self, error: PersonaError) -> None:
+        lines = [Content(printable(error.message))]
+        if error.hint:
+            lines.append(Content.assemble(("→ ", "$primary"), (printable(error.hint), "$foreground 80%")))
+        super().__init__(Content("\n").join(lines), markup=False)
+        self.border_title = "something went wrong"

@@ -1,0 +1,73 @@
+"""Where the user writes."""
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+from knowledge.text import printable
+
+
+class Prompt(TextArea):
+    """Grows with its text up to eight lines. Enter sends; ctrl+j and shift+enter start a new line."""
+
+    DEFAULT_CSS = """
+    Prompt {
+        height: auto; min-height: 3; max-height: 10; padding: 0 1;
+        border: round $foreground 30%; background: $background;
+    }
+    Prompt:focus { border: round $primary; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", id="prompt.send", show=False, priority=True),
+        Binding("ctrl+j,shift+enter", "newline", "New line", id="prompt.newline", show=False),
+        Binding("alt+y", "redo", "Redo", id="prompt.redo", show=False),
+    ]
+
+    class Sent(Message):
+        """The user sends this."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Up(Message):
+        """The up key in an empty prompt."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            placeholder="Write a message",
+            soft_wrap=True,
+            show_line_numbers=False,
+            highlight_cursor_line=False,
+            compact=True,
+        )
+
+    def action_send(self) -> None:
+        """Send what is written, unless it is blank."""
+        if self.text.strip():
+            self.post_message(self.Sent(self.text.strip()))
+
+    def action_newline(self) -> None:
+        """Insert a line break at the cursor."""
+        self.insert("\n")
+
+    def action_cursor_up(self, select: bool = False) -> None:
+        """Move up; in an empty prompt there is nowhere to go, so others may use it."""
+        if self.text or select:
+            super().action_cursor_up(select)
+        else:
+            self.post_message(self.Up())
+
+    def replace_with(self, text: str) -> None:
+        """Put `text` in place of everything, the cursor behind it."""
+        self.text = printable(text)
+        self.move_cursor(self.document.end)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        # What is pasted would reach the terminal as it is.
+        event.text = printable(event.text)
+        await super()._on_paste(event)

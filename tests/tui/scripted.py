@@ -1,0 +1,134 @@
+"""An engine that says exactly what a test tells it to, when it tells it to.
+
+The store behind it is the real one; only the model's words are scripted. For what a real model must
+show (streaming, stopping, storing) there are tests over the real engine.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+from knowledge.records import Memory, StoredMessage
+from persona.backends.base import ModelInfo, Prompt, TextDelta, ThinkingDelta, Usage
+from persona.chat.events import PromptReady, Retrieved, TurnEvent, TurnFinished, TurnRequest, TurnStarted
+from persona.chat.store import SessionStore
+from persona.errors import PersonaError
+
+STARTER = ModelInfo("starter", "qwen3", 3_100_000, 2048, 2048, is_starter=True)
+USAGE = Usage(423, 310, 21, 412.0, 31.4, 400)
+
+
+def memory(rank: int = 1, text: str = "I moved to Porto last week", **changes: object) -> Memory:
+    """A memory with everything a list of them shows."""
+    values: dict[str, object] = {
+        "id": f"slack:C1:{rank}",
+        "text": text,
+        "author": "Mira Sol",
+        "is_self": True,
+        "sent_at": datetime(2024, 3, 12, 9, 30, tzinfo=UTC),
+        "source": "slack",
+        "conversation": "#general",
+        "conversation_id": "slack:C1",
+        "rank": rank,
+        "score": 0.83,
+        "why": "words: moved, porto; meaning 0.52",
+    }
+    return Memory(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@dataclass
+class Archive:
+    """Messages by id, as `MemoryStore.message` gives them."""
+
+    stored: dict[str, StoredMessage] = field(default_factory=dict)
+
+    def message(self, id: str) -> StoredMessage | None:
+        return self.stored.get(id)
+
+
+Said = str | ThinkingDelta | PersonaError | BaseException
+
+
+class ScriptedEngine:
+    """Say things with `say`, end the reply with `end`; `requests` holds what was asked."""
+
+    def __init__(self, folder: Path, memories: tuple[Memory, ...] = (), info: ModelInfo = STARTER) -> None:
+        self.card = SimpleNamespace(name="Mira Sol")
+        self.backend = SimpleNamespace(info=info)
+        self.memory = Archive()
+        self.sessions = SessionStore(folder / "sessions.sqlite3")
+        self.memories = memories
+        self.requests: list[TurnRequest] = []
+        self.regenerated: list[str] = []
+        self.idled: list[str] = []
+        self.closed = False
+        self._said: queue.Queue[Said | None] = queue.Queue()
+
+    def say(self, *pieces: Said) -> None:
+        """Let the reply go on with these: text, thinking, or an error that breaks it off."""
+        for piece in pieces:
+            self._said.put(piece)
+
+    def end(self) -> None:
+        """Let the reply end here."""
+        self._said.put(None)
+
+    def turn(self, request: TurnRequest, cancel: threading.Event | None = None) -> Iterator[TurnEvent]:
+        self.requests.append(request)
+        session_id = request.session_id or self.sessions.create().id
+        user = self.sessions.add_user(session_id, request.text)
+        yield TurnStarted(session_id, user.id)
+        yield from self._reply(session_id, user.number, request, cancel or threading.Event())
+
+    def regenerate(
+        self, session_id: str, request: TurnRequest | None = None, cancel: threading.Event | None = None
+    ) -> Iterator[TurnEvent]:
+        self.regenerated.append(session_id)
+        user = [t for t in self.sessions.turns(session_id) if t.role == "user"][-1]
+        yield TurnStarted(session_id, user.id)
+        yield from self._reply(
+            session_id, user.number, request or TurnRequest(user.text), cancel or threading.Event()
+        )
+
+    def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
+        self.idled.append(session_id)
+
+    def context(self, session_id: str) -> SimpleNamespace:
+        return SimpleNamespace(used=512, budget=1664)
+
+    def close(self) -> None:
+        self.closed = True
+        self.sessions.close()
+
+    def _reply(
+        self, session_id: str, number: int, request: TurnRequest, cancel: threading.Event
+    ) -> Iterator[TurnEvent]:
+        memories = self.memories if request.memory else ()
+        yield Retrieved(memories)
+        yield PromptReady(Prompt(()), 423, 1664)
+        reply = self.sessions.add_reply(session_id, number)
+        text = thinking = ""
+        while (piece := self._next(cancel)) is not None:
+            if isinstance(piece, BaseException):
+                raise piece
+            if isinstance(piece, ThinkingDelta):
+                thinking += piece.text
+                yield piece
+            else:
+                text += piece
+                yield TextDelta(piece)
+        status = "partial" if cancel.is_set() else "complete"
+        self.sessions.update_reply(reply.id, text=text, thinking=thinking, status=status, usage=USAGE)
+        yield TurnFinished(session_id, reply.id, text, thinking, status, USAGE, memories)
+
+    def _next(self, cancel: threading.Event) -> Said | None:
+        while not cancel.is_set():
+            try:
+                return self._said.get(timeout=0.01)
+            except queue.Empty:
+                continue
+        return None
