@@ -1,9 +1,15 @@
 """Fixtures for every test: a temporary home, and the measuring data where it is present."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tiny_model import write_tiny_qwen3
+
+from persona import paths
+from persona.backends.base import Backend
+from persona.config import ModelSettings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,3 +32,22 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no measuring data at {folder} (set PERSONA_SHARED_DATA)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random-weight Qwen3 GGUF: the real engine and template, noise for text."""
+    return write_tiny_qwen3(tmp_path_factory.mktemp("models") / "tiny-qwen3.gguf")
+
+
+@pytest.fixture(scope="session")
+def starter_backend() -> Iterator[Backend]:
+    """The bundled starter model, opened once for the whole run."""
+    from persona.backends.llama_cpp import LlamaCppBackend
+
+    path = paths.starter_model()
+    if not path.is_file():
+        pytest.skip(f"no starter model at {path} (build it: python -m trainer.starter)")
+    backend = LlamaCppBackend(path, ModelSettings())
+    yield backend
+    backend.close()

@@ -1,0 +1,144 @@
+"""llama-cpp-python's `Llama` with what it has no argument for. Imports llama_cpp at once, so import
+this module inside functions only.
+
+What is mended here:
+- Repacked weight buffers pick AMX kernels that die with SIGILL in some virtual machines
+  (https://github.com/ggml-org/llama.cpp/issues/28756): `use_extra_bufts` is always off.
+- Loading points the process's standard output at /dev/null, which blinds a terminal app that paints
+  meanwhile: left out; the engine's log goes to `logging` instead of standard error.
+- Prefill of a long prompt takes seconds and cannot be interrupted: `abort_when` stops it.
+- How many tokens were evaluated is not told: `evaluated` counts them.
+- `detokenize` truncates pieces of more than 32 bytes: `piece` does not.
+"""
+
+import contextlib
+import ctypes
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import llama_cpp.llama
+from llama_cpp import _internals
+from llama_cpp import llama_cpp as lib
+
+from persona.backends.tokens import shared_prefix
+
+_logger = logging.getLogger("persona.llama_cpp")
+_LEVELS = {2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}
+_ERROR = 4
+_errors: deque[str] = deque(maxlen=4)
+
+
+def _undisturbed(disable: bool = True) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext()
+
+
+def _on_log(level: int, text: bytes, user_data: ctypes.c_void_p) -> None:
+    line = text.decode("utf-8", errors="replace").strip()
+    if level == _ERROR and line:
+        _errors.append(line)
+    _logger.log(_LEVELS.get(level, logging.DEBUG), "%s", line)
+
+
+# Kept for as long as the process lives: the engine calls it from its own threads.
+_log = lib.llama_log_callback(_on_log)
+llama_cpp.llama.suppress_stdout_stderr = _undisturbed
+_internals.suppress_stdout_stderr = _undisturbed
+_logger.addHandler(logging.NullHandler())
+lib.llama_log_set(_log, ctypes.c_void_p(0))
+
+
+def last_errors() -> str:
+    """The engine's newest error lines, joined: what a failed load has to say."""
+    return "; ".join(_errors)
+
+
+class Aborted(Exception):
+    """An evaluation was stopped by `abort_when`; what was evaluated before stays usable."""
+
+
+class LlamaEngine(llama_cpp.llama.Llama):  # type: ignore[misc]
+    """One loaded model with one context. Not thread-safe: its owner holds a lock."""
+
+    n_tokens: int
+    """Tokens live in the context."""
+
+    evaluated = 0
+    """Tokens evaluated since loading."""
+
+    _aborting: Callable[[], bool] | None = None
+
+    @property
+    def model_params(self) -> Any:
+        """The parameters of loading, as handed to the engine."""
+        return self._model_params
+
+    @model_params.setter
+    def model_params(self, params: Any) -> None:
+        params.use_extra_bufts = False
+        self._model_params = params
+
+    def eval(self, tokens: Sequence[int]) -> None:
+        """Evaluate `tokens` after those already live. Raises Aborted."""
+        before = self.n_tokens
+        try:
+            super().eval(tokens)
+        except RuntimeError:
+            if self._aborting is None or not self._aborting():
+                raise
+            if self._is_recurrent or self._is_hybrid:
+                self.reset()
+            raise Aborted from None
+        finally:
+            self.evaluated += max(0, self.n_tokens - before)
+
+    @contextlib.contextmanager
+    def abort_when(self, asked: Callable[[], bool]) -> Iterator[None]:
+        """Stop evaluations within the block as soon as `asked()` is true.
+
+        The engine asks after every node of its graph; keep the block to prefill, since a generated
+        token is over sooner than its nodes have asked.
+        """
+        callback = lib.ggml_abort_callback(lambda _: asked())
+        self._aborting = asked
+        lib.llama_set_abort_callback(self.ctx, callback, None)
+        try:
+            yield
+        finally:
+            lib.llama_set_abort_callback(self.ctx, lib.ggml_abort_callback(), None)
+            self._aborting = None
+
+    def advance(self, tokens: Sequence[int]) -> None:
+        """Evaluate what of `tokens` is not yet live, so that a prompt beginning with them starts there."""
+        keep = shared_prefix(self.input_ids[: self.n_tokens].tolist(), tokens)
+        if keep == len(tokens):
+            return
+        if self._ctx.kv_cache_seq_rm(-1, keep, -1):
+            self.n_tokens = keep
+        else:
+            # Recurrent and hybrid models cannot forget a part of what they have read.
+            self.reset()
+        self.eval(tokens[self.n_tokens :])
+
+    def encode(self, text: str, *, template: bool) -> list[int]:
+        """Token ids; template: control tokens in `text` count as one."""
+        data = text.encode("utf-8", errors="replace")
+        ids: list[int] = self.tokenize(data, add_bos=False, special=template)
+        return ids
+
+    def ends(self, controls: Iterable[int]) -> frozenset[int]:
+        """The tokens that end a reply: those of `controls` that llama.cpp holds for it, and the eos."""
+        vocab = self._model.vocab
+        ends = {token for token in controls if lib.llama_vocab_is_eog(vocab, token)}
+        return frozenset({*ends, self.token_eos()})
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of one token; empty for control tokens."""
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            n = lib.llama_token_to_piece(self._model.vocab, token, buffer, size, 0, False)
+            if n >= 0:
+                return buffer.raw[:n]
+            size = -n
