@@ -76,3 +76,8 @@ def sample_dir() -> Path:
 def starter_model() -> Path:
     """The bundled starter model."""
     return bundled() / "models" / "starter.gguf"
+
+
+def catalogue_file() -> Path:
+    """The list of models known by name."""
+    return bundled() / "models" / "catalogue.toml"

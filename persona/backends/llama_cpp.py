@@ -19,7 +19,7 @@ from persona.backends.base import Done, Event, ModelInfo, Prompt, Sampling, Usag
 from persona.backends.cores import physical_cores
 from persona.backends.describe import describe, opened_context
 from persona.backends.gguf_header import read_header
-from persona.backends.sampling import default_sampling
+from persona.backends.sampling import family, recommended
 from persona.backends.template import ChatTemplate
 from persona.backends.thinking import CLOSE, OPEN, ThinkingSplitter
 from persona.backends.tokens import Vocabulary, build_vocabulary, control_tokens, shared_prefix, token_text
@@ -75,7 +75,8 @@ class LlamaCppBackend:
 
     def default_sampling(self, thinking: bool) -> Sampling:
         """The model's own recommended sampling for this mode."""
-        return default_sampling(self._info.architecture, is_starter=self._info.is_starter, thinking=thinking)
+        info = self._info
+        return recommended(family(info.architecture, is_starter=info.is_starter), thinking=thinking)
 
     def count_tokens(self, text: str) -> int:
         """Tokens of plain text; template tokens in it count as the words they are spelled with."""

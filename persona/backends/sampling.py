@@ -1,21 +1,31 @@
 """The sampling each family of models asks for."""
 
+from typing import Literal
+
 from persona.backends.base import Sampling
 
-# Qwen3's model card; thinking must never be greedy, or it loops.
-_QWEN3_THINKING = Sampling(temperature=0.6, top_p=0.95, top_k=20, min_p=0.0)
-_QWEN3_DIRECT = Sampling(temperature=0.7, top_p=0.8, top_k=20, min_p=0.0)
+Family = Literal["starter", "qwen3", "other"]
 
-# The starter model is a reader that copies from its context: anything but the likeliest is a mistake.
-_STARTER = Sampling(temperature=0.0, top_p=1.0, top_k=0, min_p=0.0, repeat_penalty=1.0)
+_THINKING: dict[Family, Sampling] = {
+    # A reader that copies from its context: anything but the likeliest token is a mistake.
+    "starter": Sampling(temperature=0.0, top_p=1.0, top_k=0),
+    # Qwen3's model card; never greedy while thinking, or it loops.
+    "qwen3": Sampling(temperature=0.6, top_p=0.95, top_k=20),
+    "other": Sampling(temperature=0.7, top_p=0.9, top_k=40),
+}
+_DIRECT: dict[Family, Sampling] = {
+    **_THINKING,
+    "qwen3": Sampling(temperature=0.7, top_p=0.8, top_k=20),
+}
 
-_OTHER = Sampling(temperature=0.7, top_p=0.9, top_k=40, min_p=0.0)
 
-
-def default_sampling(architecture: str, *, is_starter: bool, thinking: bool) -> Sampling:
-    """The recommended sampling of a model. architecture: GGUF's `general.architecture`."""
+def family(architecture: str, *, is_starter: bool) -> Family:
+    """The family of a model. architecture: GGUF's `general.architecture`."""
     if is_starter:
-        return _STARTER
-    if architecture.startswith("qwen3"):
-        return _QWEN3_THINKING if thinking else _QWEN3_DIRECT
-    return _OTHER
+        return "starter"
+    return "qwen3" if architecture.startswith("qwen3") else "other"
+
+
+def recommended(name: Family, *, thinking: bool) -> Sampling:
+    """The recommended sampling of a family for a mode."""
+    return _THINKING[name] if thinking else _DIRECT[name]
