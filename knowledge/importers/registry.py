@@ -17,6 +17,8 @@ IMPORTERS: tuple[Importer, ...] = (SlackImporter(), EmailImporter(), NotesImport
 Found = list[tuple[Importer, Source]]
 
 _SURE = 0.5
+_DOCUMENTS = (b"[Content_Types].xml", b"mimetype", b"_rels/", b"META-INF/")
+"""First members of office documents, e-books and the like, which are zip archives too."""
 _NOISE = {".git", ".trash", "__MACOSX", "node_modules", ".venv", "__pycache__", ".DS_Store", "Thumbs.db"}
 
 
@@ -58,7 +60,7 @@ def detect(path: Path, source: str = "auto", limits: Limits | None = None) -> Fo
         raise ImportFailed(f"{path} does not exist", "Check the spelling of the path.")
     found = _detect(path, limits or Limits())
     if source != "auto":
-        found = [(i, s) for i, s in found if i.name in (source, Unreadable.name)]
+        found = _wanted(source, found)
     return found or [(Unreadable([Problem(str(path), "no known export")]), Source(path, EmptyBox()))]
 
 
@@ -76,6 +78,14 @@ def _detect(path: Path, limits: Limits) -> Found:
     return found or _named_directly(top)
 
 
+def _wanted(source: str, found: Found) -> Found:
+    """Only what the named importer reads; a lone file is handed to it even if it looks like nothing."""
+    importer = next(importer for importer in IMPORTERS if importer.name == source)
+    if len(found) == 1 and isinstance(found[0][1].box, FileBox):
+        return [(importer, found[0][1].only(found[0][1].box.members))]
+    return [pair for pair in found if pair[0].name in (source, Unreadable.name)]
+
+
 def _named_directly(top: Source) -> Found:
     """Text that is too weak a sign when met on a walk is a note when the user points at it."""
     notes = IMPORTERS[-1]
@@ -90,7 +100,8 @@ class _Walk:
 
     def __init__(self, top: Source) -> None:
         self.top = top
-        self.left = {name for name in top.members if not _NOISE.intersection(PurePosixPath(name).parts)}
+        self.every = {name for name in top.members if not _NOISE.intersection(PurePosixPath(name).parts)}
+        self.left = set(self.every)
         self.problems = list(top.box.refused)
         self.archives: list[str] = []
 
@@ -99,7 +110,7 @@ class _Walk:
         found: Found = []
         for importer in IMPORTERS:
             if importer.folders:
-                found += self._folders(importer, "", sorted(self.left))
+                found += self._folders(importer, "", sorted(self.every))
             if importer is IMPORTERS[0]:
                 self._open_each()
             found += self._files(importer)
@@ -108,10 +119,17 @@ class _Walk:
         return found
 
     def _folders(self, importer: Importer, folder: str, names: list[str]) -> Found:
-        """The topmost folders that are one export as a whole; `names` are relative to `folder`."""
-        part = self.top.under(folder, names)
-        if names and importer.sniff(part) >= _SURE:
-            self.left -= {part.prefix + name for name in names}
+        """The topmost folders that are one export as a whole; `names` are relative to `folder`.
+
+        A folder of which another importer has taken a part must be recognised beyond doubt.
+        """
+        prefix = f"{folder}/" if folder else ""
+        own = [name for name in names if prefix + name in self.left]
+        if not own:
+            return []
+        part = self.top.under(folder, own)
+        if importer.sniff(part) >= (_SURE if len(own) == len(names) else 1.0):
+            self.left -= {prefix + name for name in own}
             return [(importer, part)]
         below: dict[str, list[str]] = {}
         for name in names:
@@ -119,9 +137,7 @@ class _Walk:
             if slash:
                 below.setdefault(head, []).append(tail)
         return [
-            pair
-            for head, tails in below.items()
-            for pair in self._folders(importer, part.prefix + head, tails)
+            pair for head, tails in below.items() for pair in self._folders(importer, prefix + head, tails)
         ]
 
     def _files(self, importer: Importer) -> Found:
@@ -134,12 +150,12 @@ class _Walk:
         """Set archives apart, and note what cannot be opened at all."""
         for name in sorted(self.left):
             try:
-                head = self.top.head(name, 4)
+                head = self.top.head(name, 64)
             except UNREADABLE as error:
                 self.problems.append(Problem(name, f"unreadable: {type(error).__name__}"))
                 self.left.discard(name)
                 continue
-            if is_zip(head):
+            if is_zip(head) and not any(mark in head for mark in _DOCUMENTS):
                 self.left.discard(name)
                 if self.top.path.is_dir():
                     self.archives.append(name)
