@@ -1,0 +1,149 @@
+"""The persona card: a short editable text about the owner, made from the archive when missing.
+
+    Name: Mira Sol
+    Languages: English, some German
+    Style: short messages (median 8 words), mostly lower case, few emoji
+    Facts:
+    - my sister is called Ana
+
+What changes with time is left to retrieval, which knows the dates; the card holds what stays.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from knowledge.records import StoredMessage
+from knowledge.text import one_line, printable
+from persona.chat.compressor import sentences
+from persona.chat.style import languages_line, measure, style_line
+from persona.errors import PersonaError
+
+if TYPE_CHECKING:
+    from knowledge.memory import MemoryStore
+
+MOST_FACTS = 5
+NOBODY = "Persona"
+"""What the twin is called while nobody has said whose archive it is."""
+
+_SAMPLE = 5000
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_MARK = re.compile(r"<!-- made from your messages; edit as you like .*?\(([0-9a-f]{16})\) -->")
+_STABLE = re.compile(
+    r"(?:i|we) (?:grew up|was born|were born|speak|studied|always|never|prefer|hate|love|can't stand|play|"
+    r"don't (?:eat|drink|like)|believe|collect)\b"
+    r"|i(?:'m| am) (?:allergic|a |an |from|vegetarian|vegan|left-handed|terrible at|bad at|good at|afraid of)"
+    r"|my (?:sister|brother|mother|mum|mom|father|dad|grandmother|grandma|grandfather|daughter|son|dog|cat|"
+    r"birthday|favou?rite|middle name|first language|native language)\b[^,]*\b(?:is|are|was)\b",
+    re.IGNORECASE,
+)
+_PASSING = re.compile(
+    r"\b(?:today|tomorrow|yesterday|tonight|now|this|that|these|those|here|there|week|month|morning|evening|"
+    r"just|currently|still|again|yet|soon|last|next|will|going|lately|recently|anymore|until|since|you|your|"
+    r"he|she|they|it|its|it's|him|her|them|so|bit|moment|late|back|trip|sorry|if|would|could|might|maybe|"
+    r"think|monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b|[?@#:/<>`*\"“„]",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonaCard:
+    """name: the owner's, as the twin is called. text: the card as the model is shown it."""
+
+    name: str
+    text: str
+
+
+def load_or_make(file: Path, memory: "MemoryStore") -> PersonaCard:
+    """The card in `file`, made there first when it is missing and the archive knows its owner.
+
+    Raises PersonaError when the file cannot be read or written.
+    """
+    return _parse(_read(file)) if file.exists() else refresh(file, memory)
+
+
+def refresh(file: Path, memory: "MemoryStore") -> PersonaCard:
+    """Make the card anew from the archive, as after an import; one the user edited is left alone."""
+    if file.exists() and _edited(text := _read(file)):
+        return _parse(text)
+    owner = memory.owner()
+    if owner is None:
+        return PersonaCard(NOBODY, "")
+    card = make(owner.name, memory.own_speech(_SAMPLE))
+    _write(file, f"{card.text}\n\n{_mark(card.text)}\n")
+    return card
+
+
+def make(name: str, speech: Iterable[StoredMessage]) -> PersonaCard:
+    """A card for `name` from their own messages."""
+    messages = list(speech)
+    lines = [f"Name: {one_line(printable(name))}"]
+    if style := measure(m.text for m in messages):
+        if languages := languages_line(style):
+            lines.append(f"Languages: {languages}")
+        lines.append(f"Style: {style_line(style)}")
+    if facts := stable_facts(messages):
+        lines += ["Facts:", *(f"- {fact}" for fact in facts)]
+    return PersonaCard(name, "\n".join(lines))
+
+
+def stable_facts(messages: Sequence[StoredMessage], most: int = MOST_FACTS) -> list[str]:
+    """Short first-person sentences that stay true: notes first, then the newest, one of a kind."""
+    found = [
+        (m.source == "notes", m.sent_at, one_line(sentence).lstrip("-* "))
+        for m in messages
+        for sentence in sentences(printable(m.text))
+    ]
+    facts: dict[str, str] = {}
+    for _, _, sentence in sorted(found, key=lambda f: f[:2], reverse=True):
+        words = sentence.split()
+        plain = sentence.replace("’", "'")
+        if 4 <= len(words) <= 20 and _STABLE.match(plain) and not _PASSING.search(plain):
+            facts.setdefault(" ".join(words[:2]).casefold(), sentence)
+        if len(facts) == most:
+            break
+    return list(facts.values())
+
+
+def _parse(text: str) -> PersonaCard:
+    shown = _COMMENT.sub("", text).strip()
+    name = re.search(r"^\s*name\s*:\s*(\S.*)$", shown, re.IGNORECASE | re.MULTILINE)
+    return PersonaCard(one_line(name.group(1)) if name else NOBODY, shown)
+
+
+def _mark(text: str) -> str:
+    return f"<!-- made from your messages; edit as you like, it is then left alone ({_digest(text)}) -->"
+
+
+def _edited(text: str) -> bool:
+    """Whether the card is not as it was made, which its own mark tells."""
+    mark = _MARK.search(text)
+    return mark is None or mark.group(1) != _digest(_COMMENT.sub("", text).strip())
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PersonaError(
+            f"the persona card {file} cannot be read: {error}", "mend it, or remove it to have it made anew"
+        ) from error
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part = file.with_name(file.name + ".part")
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    except OSError as error:
+        raise PersonaError(
+            f"the persona card {file} cannot be written: {error}", "check the folder's permissions"
+        ) from error

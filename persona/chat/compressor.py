@@ -1,0 +1,130 @@
+"""Extractive compression: what a folded turn said, in its own sentences.
+
+Every line is a sentence of the turn it cites, verbatim, so that names and numbers are right by
+construction. No model is called. Knows nothing of the store or the prompt.
+
+    - (turn 3) user: my dog is called Rufus
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from persona.chat.store import Summary, Turn
+
+SHARE = 0.2
+"""Tokens of a summary for each token folded."""
+
+_SENTENCE = re.compile(r"[^\n.!?…]+(?:[.!?…]+(?=\S)[^\n.!?…]*)*[.!?…]*")
+_WORD = re.compile(r"[^\W\d_][\w’'-]*")
+_NUMBER = re.compile(r"\d")
+_NAME = re.compile(r"(?<=[\w,;:)] )[A-ZÀ-Þ][\w’'-]+")
+_DATE = re.compile(
+    r"\b(?:january|february|march|april|june|july|august|september|october|november|december|"
+    r"monday|tuesday|wednesday|thursday|friday|saturday|sunday|"
+    r"yesterday|tomorrow|birthday|montag|dienstag|mittwoch|donnerstag|freitag|samstag|sonntag)\b",
+    re.IGNORECASE,
+)
+_SELF = re.compile(
+    r"\b(?:i|i'm|i’m|i've|i’ve|i'd|i’d|my|mine|we|our|ich|mein\w*|wir|eu|meu|minha|je|j'\w+|mon|ma|yo|mi)\b",
+    re.IGNORECASE,
+)
+_DECISION = re.compile(
+    r"\b(?:decid\w*|chose\w*|will|going to|plan\w*|agreed?|because|so that|prefer\w*|hate|love|never|always|"
+    r"is called|named|remember|entschied\w*|weil|porque|parce que)\b",
+    re.IGNORECASE,
+)
+_EMPTY_WORDS = re.compile(
+    r"\W*(?:hi|hey|hello|hallo|hola|olá|salut|thanks?|thank you|danke|obrigad[ao]|merci|ok|okay|cool|nice|"
+    r"great|sure|yes|no|yeah|yep|nope|good (?:morning|evening|night)|how are you|bye|see you|noted|got it|"
+    r"lol|haha)\b",
+    re.IGNORECASE,
+)
+_NOT_KNOWN = re.compile(
+    r"\b(?:don't|don’t|do not|doesn't) know\b|\bno idea\b|\bstarter model\b", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    order: int
+    turn: Turn
+    sentence: str
+    words: frozenset[str]
+    score: float
+
+    @property
+    def text(self) -> str:
+        speaker = "user" if self.turn.role == "user" else "me"
+        return f"- (turn {self.turn.number}) {speaker}: {self.sentence}"
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of `text`, each a verbatim piece of it; a line end always ends one."""
+    found = (match.group().strip() for match in _SENTENCE.finditer(text))
+    return [s for s in found if s]
+
+
+def extract(turns: Sequence[Turn], tokens: int, count: Callable[[str], int]) -> str:
+    """The telling sentences of `turns` as cited lines in their order, at most `tokens` in all.
+
+    `count` gives the tokens of a text. Empty when nothing was telling, or nothing fits.
+    """
+    chosen: list[_Line] = []
+    covered: set[str] = set()
+    left = tokens
+    for line in sorted(_candidates(turns), key=lambda c: (-c.score, c.order)):
+        cost = count(line.text + "\n")
+        if cost <= left and not line.words <= covered:
+            chosen.append(line)
+            covered |= line.words
+            left -= cost
+    return "\n".join(line.text for line in sorted(chosen, key=lambda c: c.order))
+
+
+def next_merge(standing: Sequence[Summary]) -> list[Summary]:
+    """The two oldest summaries of the lowest level that has two, else the two oldest, else the one.
+
+    Merging by rank keeps the work small: a summary is merged once for each doubling of the chat.
+    """
+    levels = Counter(s.level for s in standing)
+    shared = [level for level, n in levels.items() if n > 1]
+    if not shared:
+        return list(standing[:2])
+    return [s for s in standing if s.level == min(shared)][:2]
+
+
+def _candidates(turns: Sequence[Turn]) -> Iterable[_Line]:
+    spoken = [(turn, sentence) for turn in turns for sentence in sentences(turn.text)]
+    seen = Counter(word for _, sentence in spoken for word in _content(sentence))
+    for order, (turn, sentence) in enumerate(spoken):
+        words = _content(sentence)
+        if score := _telling(turn, sentence, words, seen):
+            yield _Line(order, turn, sentence, words, score)
+
+
+def _telling(turn: Turn, sentence: str, words: frozenset[str], seen: Counter[str]) -> float:
+    """How much a sentence tells that the rest of the chat would miss; 0 when it can go."""
+    if not words or sentence.endswith("?") or _NOT_KNOWN.search(sentence):
+        return 0.0
+    score = 0.0
+    score += 2.0 * bool(_NUMBER.search(sentence))
+    score += 2.0 * min(2, len(_NAME.findall(sentence)))
+    score += 1.0 * bool(_DATE.search(sentence))
+    score += 1.5 * bool(_SELF.search(sentence))
+    score += 1.5 * bool(_DECISION.search(sentence))
+    score += 0.3 * sum(1 for w in words if seen[w] == 1 and len(w) > 4)
+    if _EMPTY_WORDS.match(sentence) and score < 3.5:
+        return 0.0
+    if score < 1.5:
+        return 0.0
+    # A long sentence takes the room of several; a reply only repeats what the archive holds anyway.
+    score /= 1 + len(words) / 30
+    return score if turn.role == "user" else score * 0.3
+
+
+def _content(sentence: str) -> frozenset[str]:
+    return frozenset(w for w in (m.casefold() for m in _WORD.findall(sentence)) if len(w) > 2) | frozenset(
+        re.findall(r"\d+", sentence)
+    )

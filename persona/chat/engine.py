@@ -1,0 +1,276 @@
+"""One turn, for every door: store, retrieve, lay out, stream, store.
+
+Knows nothing of terminals, files or how its parts were opened.
+"""
+
+import logging
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from knowledge.records import Memory
+from persona.backends.base import Backend, Done, Prompt, Sampling, TextDelta, ThinkingDelta, Usage
+from persona.chat.card import PersonaCard
+from persona.chat.events import (
+    PromptReady,
+    Retrieved,
+    Status,
+    TurnEvent,
+    TurnFinished,
+    TurnRequest,
+    TurnStarted,
+)
+from persona.chat.layout import build
+from persona.chat.manager import ConversationManager, Draft, Plan
+from persona.chat.recorder import ReplyRecorder
+from persona.chat.store import MemoryRef, SessionStore, Turn
+from persona.config import Settings
+from persona.errors import SessionError
+
+if TYPE_CHECKING:
+    from knowledge.memory import MemoryStore
+
+_log = logging.getLogger(__name__)
+
+_CONTEXT_MESSAGES = 4
+"""How many earlier user messages retrieval is given, for questions like "and before that?"."""
+
+
+@dataclass(frozen=True, slots=True)
+class ContextReport:
+    """How full the context is before the next message, in the active model's tokens."""
+
+    used: int
+    budget: int
+    window: int
+    sections: dict[str, int] = field(default_factory=dict)
+
+
+class Engine:
+    """Runs turns with one model, one memory and one session store, all of which `close` closes."""
+
+    def __init__(
+        self,
+        *,
+        memory: "MemoryStore",
+        sessions: SessionStore,
+        backend: Backend,
+        settings: Settings,
+        card: PersonaCard,
+    ) -> None:
+        self.memory = memory
+        self.sessions = sessions
+        self.backend = backend
+        self.settings = settings
+        self.card = card
+        self._manager = ConversationManager(sessions, backend, settings, card)
+        self._guard = threading.Lock()
+        self._idle_cancel: threading.Event | None = None
+        self._running = 0
+        self._last: dict[str, TurnRequest] = {}
+
+    def turn(self, request: TurnRequest, cancel: threading.Event | None = None) -> Iterator[TurnEvent]:
+        """Run one turn; work is done as the events are taken.
+
+        The user's message is stored before the first event. Setting `cancel`, or closing the
+        iterator, stops within a token and keeps what was said as a partial reply.
+        Raises SessionError for an empty message, an unknown session, or a message that does not fit
+        (it is stored all the same), and whatever memory and backend raise; the reply is then
+        stored as failed, with what was said.
+        """
+        if not request.text.strip():
+            raise SessionError("there is no message to answer", "write something first")
+        if request.session_id is None:
+            session = self.sessions.create()
+        else:
+            session = self.sessions.get(request.session_id)
+        asked = self.sessions.add_user(session.id, request.text, correspondent=request.correspondent)
+        yield from self._answer(asked, request, cancel)
+
+    def regenerate(
+        self,
+        session_id: str,
+        request: TurnRequest | None = None,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[TurnEvent]:
+        """Answer the last user message again; the reply it had is kept as an alternative.
+
+        `request` gives options only, its text is not used. Raises as `turn` does.
+        """
+        asked = next((t for t in reversed(self.sessions.turns(session_id)) if t.role == "user"), None)
+        if asked is None:
+            raise SessionError(f"session `{session_id}` holds no message to answer", "write something first")
+        options = request or self._last.get(session_id) or TurnRequest(asked.text)
+        correspondent = options.correspondent or asked.correspondent
+        again = replace(options, text=asked.text, session_id=session_id, correspondent=correspondent)
+        yield from self._answer(asked, again, cancel)
+
+    def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
+        """Work for quiet moments: fold above the high mark, then prefill the canonical history.
+
+        Returns early when `cancel` is set. A turn that starts meanwhile sets `cancel` itself, so
+        that it never waits for more than a batch of tokens.
+        """
+        cancel = cancel or threading.Event()
+        with self._guard:
+            if self._running:
+                return
+            self._idle_cancel = cancel
+        try:
+            draft = replace(self._draft_of(session_id), message=None)
+            self._manager.idle_fold(draft)
+            if not cancel.is_set():
+                self.backend.prefill(build(self._manager.plan(draft).scene), cancel)
+        finally:
+            with self._guard:
+                if self._idle_cancel is cancel:
+                    self._idle_cancel = None
+
+    def context(self, session_id: str) -> ContextReport:
+        """What the next prompt of a chat starts from. Loads the model when it is not loaded yet."""
+        plan = self._manager.plan(replace(self._draft_of(session_id), message=None))
+        prompt = build(plan.scene)
+        return ContextReport(
+            used=self._manager.counter.prompt(prompt),
+            budget=plan.budget.prompt,
+            window=plan.budget.window,
+            sections=self._sections(prompt),
+        )
+
+    def load(self) -> None:
+        """Load the model now rather than with the first turn; a door calls this once it has painted."""
+        self.backend.count_tokens("")
+
+    def close(self) -> None:
+        """Stop idle work and close model, memory and sessions."""
+        self._interrupt_idle()
+        self.backend.close()
+        self.memory.close()
+        self.sessions.close()
+
+    # One answer
+
+    def _answer(
+        self, asked: Turn, request: TurnRequest, cancel: threading.Event | None
+    ) -> Iterator[TurnEvent]:
+        with self._guard:
+            self._running += 1
+        self._interrupt_idle()
+        recorder = ReplyRecorder(
+            self.sessions, asked.session_id, asked.number, thinking_on=self._thinks(request)
+        )
+        self._last[asked.session_id] = request
+        status: Status = "failed"
+        finished = False
+        try:
+            yield TurnStarted(asked.session_id, asked.id)
+            plan, memories = self._prepare(asked, request)
+            recorder.memories = [MemoryRef(m.id, m.rank, m.score, m.why) for m in memories]
+            yield Retrieved(memories)
+            prompt = self._manager.compose(plan, memories)
+            tokens = self._manager.counter.prompt(prompt)
+            yield PromptReady(prompt, tokens, plan.budget.prompt, self._sections(prompt))
+            sampling = self._sampling(request, plan.budget.window - tokens)
+            reason = yield from self._stream(prompt, sampling, cancel or threading.Event(), recorder)
+            status = "partial" if reason == "cancelled" else "complete"
+            finished = True
+            reply_id = recorder.finish(status)
+            yield TurnFinished(
+                asked.session_id, reply_id, recorder.text, recorder.thinking, status, recorder.usage, memories
+            )
+        except (GeneratorExit, KeyboardInterrupt):
+            status = "partial"
+            raise
+        except Exception as error:
+            _log.error("turn failed: %s", type(error).__name__)
+            raise
+        finally:
+            with self._guard:
+                self._running -= 1
+            if not finished:
+                recorder.finish(status)
+
+    def _prepare(self, asked: Turn, request: TurnRequest) -> tuple[Plan, tuple[Memory, ...]]:
+        plan = self._manager.plan(self._draft(asked.session_id, request, before=asked.number))
+        if not self._remembers(request) or plan.budget.memory <= 0:
+            return plan, ()
+        turns = self.sessions.turns(asked.session_id)
+        earlier = [t.text for t in turns if t.role == "user" and t.number < asked.number]
+        found = self.memory.search(
+            request.text,
+            now=plan.scene.now,
+            budget_tokens=plan.budget.memory,
+            cost=self._manager.memory_cost,
+            context=earlier[-_CONTEXT_MESSAGES:],
+        )
+        return plan, tuple(found)
+
+    def _stream(
+        self, prompt: Prompt, sampling: Sampling, cancel: threading.Event, recorder: ReplyRecorder
+    ) -> Generator[TurnEvent, None, str]:
+        """Pass on what the backend says, recorded first; returns the reason it ended."""
+        reason = "cancelled"
+        stream = self.backend.stream(prompt, sampling, cancel)
+        try:
+            for event in stream:
+                if isinstance(event, TextDelta | ThinkingDelta):
+                    recorder.add(event)
+                    yield event
+                elif isinstance(event, Usage):
+                    recorder.usage = event
+                elif isinstance(event, Done):
+                    reason = event.reason
+        finally:
+            if isinstance(stream, Generator):
+                stream.close()
+        return reason
+
+    # What the request leaves to the settings
+
+    def _draft(self, session_id: str, request: TurnRequest, before: int | None = None) -> Draft:
+        now = request.now or datetime.now()
+        return Draft(
+            session_id=session_id,
+            message=request.text,
+            now=now if now.tzinfo else now.astimezone(),
+            compression=request.compression or self.settings.chat.compression,
+            reply_tokens=self._reply_tokens(request),
+            memory_tokens=self.settings.memory.budget_tokens if self._remembers(request) else 0,
+            thinking=self._thinks(request),
+            partner=request.correspondent,
+            before=before,
+        )
+
+    def _draft_of(self, session_id: str) -> Draft:
+        """A draft with the options the chat was last used with."""
+        asked = [t for t in self.sessions.turns(session_id) if t.role == "user"]
+        correspondent = asked[-1].correspondent if asked else None
+        options = self._last.get(session_id) or TurnRequest("", correspondent=correspondent)
+        return self._draft(session_id, options)
+
+    def _sampling(self, request: TurnRequest, room: int) -> Sampling:
+        return replace(
+            self.backend.default_sampling(self._thinks(request)),
+            max_tokens=min(self._reply_tokens(request), room),
+            seed=request.seed,
+            ignore_eos=request.ignore_eos,
+        )
+
+    def _reply_tokens(self, request: TurnRequest) -> int:
+        return request.max_tokens or self.settings.chat.reply_tokens
+
+    def _thinks(self, request: TurnRequest) -> bool:
+        return self.settings.chat.thinking if request.thinking is None else request.thinking
+
+    def _remembers(self, request: TurnRequest) -> bool:
+        return self.settings.memory.enabled if request.memory is None else request.memory
+
+    def _sections(self, prompt: Prompt) -> dict[str, int]:
+        return {s.name: self._manager.counter.text(s.text) for s in prompt.sections}
+
+    def _interrupt_idle(self) -> None:
+        with self._guard:
+            if self._idle_cancel is not None:
+                self._idle_cancel.set()

@@ -1,0 +1,276 @@
+"""The conversation manager: which earlier turns a prompt shows verbatim, which as a summary.
+
+Everything is measured in the active model's tokens. Turns that leave the prompt stay in the store.
+Between two folds a prompt only grows at its end, so that the engine's prefix cache keeps the rest.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from knowledge.records import Memory
+from persona.backends.base import Backend, Prompt
+from persona.chat import compressor
+from persona.chat.budget import Budget, TokenCounter, share, window_of
+from persona.chat.card import PersonaCard
+from persona.chat.layout import HistoryTurn, Scene, build, memory_lines
+from persona.chat.store import SessionStore, Turn
+from persona.config import Compression, Settings
+
+SUMMARY_SHARE = 0.35
+"""Share of the history budget above which summaries are merged."""
+
+_LEAST_TURN_TOKENS = 24
+"""A turn is not shown cut to less than this: it would say nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What the next prompt is for. message None: the canonical history, with no turn asked.
+
+    before: only exchanges before this number are history; None takes all. reply_tokens: the reserve
+    wanted for the reply. memory_tokens: the most for memories.
+    """
+
+    session_id: str
+    message: str | None
+    now: datetime
+    compression: Compression
+    reply_tokens: int
+    memory_tokens: int
+    thinking: bool = False
+    partner: str | None = None
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One answered question of the chat."""
+
+    user: Turn
+    reply: Turn
+
+    @property
+    def number(self) -> int:
+        """Its number in the chat, from 1."""
+        return self.user.number
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A scene without its memories, and the budget it was made for."""
+
+    scene: Scene
+    budget: Budget
+
+
+def exchanges(turns: Sequence[Turn], before: int | None = None) -> list[Exchange]:
+    """The answered exchanges among `turns`, oldest first; a question without a reply is left out."""
+    asked = {t.number: t for t in turns if t.role == "user"}
+    return [
+        Exchange(asked[t.number], t)
+        for t in turns
+        if t.role == "assistant"
+        and t.text.strip()
+        and t.number in asked
+        and (before is None or t.number < before)
+    ]
+
+
+class ConversationManager:
+    """Plans prompts for one backend, and folds what grew too long."""
+
+    def __init__(
+        self, sessions: SessionStore, backend: Backend, settings: Settings, card: PersonaCard
+    ) -> None:
+        self._sessions = sessions
+        self._backend = backend
+        self._chat = settings.chat
+        self._card = card
+        self._folding = threading.Lock()
+        self.counter = TokenCounter(backend)
+
+    def plan(self, draft: Draft) -> Plan:
+        """Choose what the prompt shows besides its memories; folds first when it would not fit.
+
+        Raises SessionError when the message alone is too long.
+        """
+        bare = self._scene(draft)
+        budget = self._budget(draft, bare)
+        if draft.compression == "off":
+            turns = self._window(draft, bare, budget)
+            return Plan(replace(bare, turns=turns), budget)
+        if self._load(draft) > budget.history:
+            self.fold(draft, budget)
+        summaries = self._summaries(draft)
+        while summaries and self.counter.texts(summaries) > budget.history // 2:
+            summaries = summaries[1:]
+        room = budget.history - self.counter.texts(summaries)
+        turns = self._newest_within(self._unfolded(draft), room)
+        return Plan(replace(bare, summaries=summaries, turns=turns), budget)
+
+    def compose(self, plan: Plan, memories: Sequence[Memory]) -> Prompt:
+        """The prompt of `plan` with its memories, exactly counted and never above the budget."""
+        scene = replace(plan.scene, memories=tuple(memories))
+        prompt = build(scene)
+        while self.counter.prompt(prompt) > plan.budget.prompt and (smaller := _smaller(scene)):
+            scene = smaller
+            prompt = build(scene)
+        return prompt
+
+    def memory_cost(self, memories: Sequence[Memory]) -> int:
+        """Tokens that `memories` take in a prompt, their fence included."""
+        if not memories:
+            return 0
+        return self.counter.text("\n".join(("<memories>", *memory_lines(memories), "</memories>\n")))
+
+    def idle_fold(self, draft: Draft) -> None:
+        """Fold when the history is above the high mark."""
+        budget = self._budget(draft, self._scene(draft))
+        if draft.compression != "off" and self._load(draft) > self._chat.high_mark * budget.history:
+            self.fold(draft, budget)
+
+    def fold(self, draft: Draft, budget: Budget) -> None:
+        """Fold the oldest turns down to the low mark in one batch; the newest one always stays."""
+        with self._folding:
+            open_turns = self._unfolded(draft)
+            standing = self.counter.texts(self._summaries(draft))
+            # With summaries near their share, the low mark alone would leave no verbatim turns at all.
+            low = self._chat.low_mark * budget.history
+            keep = max(low - standing, low / 2)
+            left = sum(self._cost(e) for e in open_turns)
+            batch: list[Exchange] = []
+            for exchange in open_turns[:-1]:
+                if left <= keep:
+                    break
+                batch.append(exchange)
+                left -= self._cost(exchange)
+            if batch:
+                limit = int(SUMMARY_SHARE * budget.history)
+                self._freeze(draft, batch, limit)
+                self._merge(draft, limit)
+
+    def _freeze(self, draft: Draft, batch: Sequence[Exchange], limit: int) -> None:
+        turns = _both(batch)
+        folded = sum(self.counter.turn(t.id, t.text) for t in turns)
+        tokens = min(int(folded * compressor.SHARE), limit // 2)
+        text = compressor.extract(turns, tokens, self.counter.text)
+        self._sessions.add_summary(draft.session_id, strategy=draft.compression, turns=turns, text=text)
+
+    def _merge(self, draft: Draft, limit: int) -> None:
+        """Merge the oldest summaries of the lowest level, from their original turns, until all fit."""
+        while True:
+            standing = self._sessions.summaries(draft.session_id, draft.compression)
+            if self.counter.texts([s.text for s in standing]) <= limit:
+                return
+            pair = compressor.next_merge(standing)
+            half = self.counter.texts([s.text for s in pair]) // 2
+            wanted = {turn_id for s in pair for turn_id in s.turn_ids}
+            turns = [t for t in self._sessions.turns(draft.session_id) if t.id in wanted]
+            text = compressor.extract(turns, half, self.counter.text)
+            self._sessions.add_summary(
+                draft.session_id, strategy=draft.compression, turns=turns, text=text, replaces=pair
+            )
+
+    # What is there
+
+    def _scene(self, draft: Draft) -> Scene:
+        return Scene(
+            name=self._card.name,
+            card=self._card.text,
+            message=draft.message,
+            now=draft.now,
+            partner=draft.partner,
+            thinking=draft.thinking,
+        )
+
+    def _budget(self, draft: Draft, bare: Scene) -> Budget:
+        return share(
+            window_of(self._backend.info),
+            base=self.counter.prompt(build(bare)),
+            reply=draft.reply_tokens,
+            memory=draft.memory_tokens,
+        )
+
+    def _history(self, draft: Draft) -> list[Exchange]:
+        return exchanges(self._sessions.turns(draft.session_id), draft.before)
+
+    def _unfolded(self, draft: Draft) -> list[Exchange]:
+        folded = {
+            turn_id
+            for s in self._sessions.summaries(draft.session_id, draft.compression)
+            for turn_id in s.turn_ids
+        }
+        return [e for e in self._history(draft) if e.user.id not in folded]
+
+    def _summaries(self, draft: Draft) -> list[str]:
+        standing = self._sessions.summaries(draft.session_id, draft.compression)
+        return [s.text for s in standing if s.text]
+
+    def _load(self, draft: Draft) -> int:
+        """Tokens of the whole history as this strategy shows it."""
+        turns = sum(self._cost(e) for e in self._unfolded(draft))
+        return turns + self.counter.texts(self._summaries(draft))
+
+    def _cost(self, exchange: Exchange) -> int:
+        words = sum(self.counter.turn(t.id, t.text) for t in (exchange.user, exchange.reply))
+        return words + self.counter.around_exchange()
+
+    # What fits
+
+    def _window(self, draft: Draft, bare: Scene, budget: Budget) -> list[HistoryTurn]:
+        """The turns shown when nothing is folded: as many of the newest as fit.
+
+        The oldest are dropped in batches down to the high mark, for a window that moved with every
+        turn would keep no prefix. Where the batches fell is worked out anew each time, against the
+        budget without a message, and so is the same in every process.
+        """
+        usual = self._budget(draft, replace(bare, message="" if bare.message is not None else None)).history
+        history = self._history(draft)
+        first, held = 0, 0
+        for last, exchange in enumerate(history):
+            held += self._cost(exchange)
+            if held > usual:
+                while first < last and held > self._chat.high_mark * usual:
+                    held -= self._cost(history[first])
+                    first += 1
+        return self._newest_within(history[first:], budget.history)
+
+    def _newest_within(self, history: Sequence[Exchange], room: int) -> list[HistoryTurn]:
+        shown: list[HistoryTurn] = []
+        for exchange in reversed(history):
+            turn = HistoryTurn(exchange.user.text, exchange.reply.text)
+            cost = self._cost(exchange)
+            if cost > room:
+                if not shown and room >= _LEAST_TURN_TOKENS + self.counter.around_exchange():
+                    shown.append(self._cut(turn, room - self.counter.around_exchange()))
+                break
+            shown.append(turn)
+            room -= cost
+        return shown[::-1]
+
+    def _cut(self, turn: HistoryTurn, room: int) -> HistoryTurn:
+        """A turn that alone is too long, its longer side cut first."""
+        user = self.counter.cut(turn.user, max(room // 2, room - self.counter.text(turn.reply)))
+        reply = self.counter.cut(turn.reply, room - self.counter.text(user))
+        return HistoryTurn(user, reply)
+
+
+def _both(batch: Sequence[Exchange]) -> list[Turn]:
+    return [turn for exchange in batch for turn in (exchange.user, exchange.reply)]
+
+
+def _smaller(scene: Scene) -> Scene | None:
+    """`scene` without its least needed piece, None when nothing can go.
+
+    Pieces are budgeted by their own tokens; joined they may take a few more, rarely.
+    """
+    if scene.turns:
+        return replace(scene, turns=scene.turns[1:])
+    if scene.summaries:
+        return replace(scene, summaries=scene.summaries[1:])
+    if scene.memories:
+        weakest = max(scene.memories, key=lambda m: m.rank)
+        return replace(scene, memories=[m for m in scene.memories if m is not weakest])
+    return None

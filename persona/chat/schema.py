@@ -1,0 +1,101 @@
+"""The session store's schema: numbered, append-only migrations.
+
+A released migration is never edited; a change is a new one at the end. `PRAGMA user_version` holds
+the number of those that ran.
+"""
+
+import sqlite3
+
+from persona.errors import SessionError
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    (
+        # One row a message rather than a question-answer pair: a reply can be missing (killed), be cut
+        # short, or have several alternatives. `number` counts exchanges from 1, so that a summary can
+        # cite "(turn 3)" and both rows of it are found. `active` is 0 for a reply that was regenerated.
+        "sessions and their turns",
+        """
+        CREATE TABLE sessions (
+            id TEXT PRIMARY KEY,
+            title TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            updated_at TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE turns (
+            n INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            session TEXT NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            role TEXT NOT NULL CHECK (role IN ('user', 'assistant')),
+            text TEXT NOT NULL,
+            thinking TEXT NOT NULL DEFAULT '',
+            status TEXT NOT NULL CHECK (status IN ('complete', 'partial', 'failed')),
+            created_at TEXT NOT NULL,
+            correspondent TEXT,
+            memories TEXT NOT NULL DEFAULT '[]',
+            usage TEXT,
+            thinking_on INTEGER NOT NULL DEFAULT 0,
+            active INTEGER NOT NULL DEFAULT 1
+        );
+        CREATE INDEX turns_of_session ON turns(session, number, n);
+        """,
+    ),
+    (
+        # Summaries are append-only: a merged one names those it replaces instead of editing them, so
+        # that what the model was shown at any time can still be seen. `turns` holds the ids of every
+        # message folded in, because forgetting a message must find the summaries that quote it.
+        "frozen summaries of folded turns",
+        """
+        CREATE TABLE summaries (
+            n INTEGER PRIMARY KEY,
+            session TEXT NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,
+            strategy TEXT NOT NULL,
+            level INTEGER NOT NULL,
+            first_turn INTEGER NOT NULL,
+            last_turn INTEGER NOT NULL,
+            text TEXT NOT NULL,
+            turns TEXT NOT NULL,
+            replaces TEXT NOT NULL DEFAULT '[]',
+            created_at TEXT NOT NULL
+        );
+        CREATE INDEX summaries_of_session ON summaries(session, first_turn);
+        """,
+    ),
+    (
+        # Old chats that cannot be found are a common complaint. The index holds no copy of the text
+        # (external content), and triggers keep it right whoever writes, cascaded deletes included.
+        "full-text search over turns",
+        """
+        CREATE VIRTUAL TABLE turns_text USING fts5(
+            text, content='turns', content_rowid='n', tokenize='unicode61 remove_diacritics 2'
+        );
+        CREATE TRIGGER turns_text_in AFTER INSERT ON turns BEGIN
+            INSERT INTO turns_text(rowid, text) VALUES (new.n, new.text);
+        END;
+        CREATE TRIGGER turns_text_out AFTER DELETE ON turns BEGIN
+            INSERT INTO turns_text(turns_text, rowid, text) VALUES ('delete', old.n, old.text);
+        END;
+        CREATE TRIGGER turns_text_over AFTER UPDATE OF text ON turns BEGIN
+            INSERT INTO turns_text(turns_text, rowid, text) VALUES ('delete', old.n, old.text);
+            INSERT INTO turns_text(rowid, text) VALUES (new.n, new.text);
+        END;
+        INSERT INTO turns_text(rowid, text) SELECT n, text FROM turns;
+        """,
+    ),
+)
+
+
+def migrate(db: sqlite3.Connection, upto: int = len(MIGRATIONS)) -> None:
+    """Bring `db` to version `upto`, each step in a transaction of its own.
+
+    Raises SessionError when the file was written by a newer version of the program.
+    """
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise SessionError(
+            f"the chats were written by a newer version (schema {version}, known {len(MIGRATIONS)})",
+            "update the program, or set PERSONA_HOME to another folder",
+        )
+    for number in range(version, upto):
+        _, script = MIGRATIONS[number]
+        db.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number + 1}; COMMIT;")
