@@ -64,7 +64,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str |
 def progress() -> Iterator["Callable[[Progress], None]"]:
     """A reporter for long work: a bar on a terminal, one line for each stage elsewhere."""
     if not sys.stderr.isatty():
-        yield _StageLines()
+        yield name_stages()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
@@ -83,16 +83,17 @@ def progress() -> Iterator["Callable[[Progress], None]"]:
         yield report
 
 
-class _StageLines:
-    """Names each stage once, as it begins."""
+def name_stages() -> "Callable[[Progress], None]":
+    """A reporter that names each stage once, as it begins: it never disturbs a streamed reply."""
+    last: str | None = None
 
-    def __init__(self) -> None:
-        self._stage: str | None = None
-
-    def __call__(self, now: "Progress") -> None:
-        if now.stage != self._stage:
-            self._stage = now.stage
+    def report(now: "Progress") -> None:
+        nonlocal last
+        if now.stage != last:
+            last = now.stage
             note(f"{one_line(now.stage)} …")
+
+    return report
 
 
 def _cell(value: object) -> str:

@@ -1,10 +1,8 @@
 """Opens the stores of the user's home for a command, and closes them."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
-
-from persona import paths
 
 if TYPE_CHECKING:
     from knowledge.memory import MemoryStore
@@ -13,25 +11,18 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_memory() -> Iterator["MemoryStore"]:
-    """What the twin knows, with the embedding model of the settings."""
-    from knowledge.memory import MemoryStore
+    """What the twin knows."""
     from persona import config
+    from persona.chat import opening
 
-    settings = config.load()
-    store = MemoryStore(paths.knowledge_dir(), embedding_model=settings.memory.embedding_model)
-    try:
+    with closing(opening.open_memory(config.load())) as store:
         yield store
-    finally:
-        store.close()
 
 
 @contextmanager
 def open_sessions() -> Iterator["SessionStore"]:
     """Past chats."""
-    from persona.chat.store import SessionStore
+    from persona.chat import opening
 
-    store = SessionStore(paths.sessions_file())
-    try:
+    with closing(opening.open_sessions()) as store:
         yield store
-    finally:
-        store.close()

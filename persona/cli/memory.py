@@ -1,0 +1,81 @@
+"""`persona memory`: what the twin would be shown, and the state of its index."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from persona.cli.options import Instant
+from persona.cli.output import emit, json_option, note, progress, say, table
+from persona.cli.rows import memory_row
+from persona.cli.stores import open_memory
+
+if TYPE_CHECKING:
+    from knowledge.records import Memory
+
+_CHARACTERS_A_TOKEN = 4
+
+
+@click.group()
+def memory() -> None:
+    """Search and look after what the twin knows."""
+
+
+@memory.command()
+@click.argument("query")
+@click.option("--k", metavar="N", type=click.IntRange(min=1), help="At most this many.")
+@click.option("--budget", metavar="TOKENS", type=click.IntRange(min=0, max=3000), help="Room for them.")
+@click.option("--now", type=Instant(), help="The time the question is asked.")
+@json_option
+def search(query: str, k: int | None, budget: int | None, now: datetime | None, as_json: bool) -> None:
+    """Show the memories a question would bring up, best first."""
+    from persona import config
+
+    room = config.load().memory.budget_tokens if budget is None else budget
+    with open_memory() as store:
+        found = store.search(
+            query, now=now or datetime.now().astimezone(), budget_tokens=room, cost=estimated_tokens, k=k
+        )
+    note(f"budget: {room} tokens, estimated at {_CHARACTERS_A_TOKEN} characters each (no model is loaded)")
+    if as_json:
+        emit([memory_row(m) for m in found])
+    elif found:
+        rows = [
+            (m.rank, f"{m.sent_at:%Y-%m-%d}", m.author, f"{m.source} {m.conversation}", m.text, m.why)
+            for m in found
+        ]
+        table(["", "sent", "author", "where", "text", "why"], rows)
+    else:
+        note("nothing here is evidence enough; the twin would say that it does not know")
+
+
+def estimated_tokens(memories: "Sequence[Memory]") -> int:
+    """Tokens of the memory block, estimated, for commands that load no model."""
+    from persona.chat.layout import memory_lines
+
+    return sum(len(line) // _CHARACTERS_A_TOKEN + 1 for line in memory_lines(memories))
+
+
+@memory.command()
+@json_option
+def stats(as_json: bool) -> None:
+    """Count what is archived and indexed."""
+    with open_memory() as store:
+        counts = store.stats()
+    if as_json:
+        emit(counts)
+    else:
+        table(["what", "value"], list(counts.items()))
+
+
+@memory.command()
+@json_option
+def rebuild(as_json: bool) -> None:
+    """Make the vector index anew from the archive."""
+    with open_memory() as store, progress() as report:
+        embedded = store.rebuild(report)
+    if as_json:
+        emit({"embedded": embedded})
+    else:
+        say(f"{embedded:,} windows embedded")

@@ -1,0 +1,64 @@
+"""What this machine has: cores, memory, graphics cards, disk. Nothing is loaded to find out."""
+
+import os
+import platform
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+GIB = 2**30
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A graphics card. memory: bytes."""
+
+    name: str
+    memory: int
+
+
+def ram() -> int | None:
+    """Physical memory in bytes; None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return None
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> list[Gpu]:
+    """NVIDIA cards as their driver lists them, or Apple's chip with the memory it shares."""
+    if platform.system() == "Darwin" and platform.machine() == "arm64":
+        return [Gpu("Apple GPU (shared memory)", ram() or 0)]
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    try:
+        answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return _parse(answer)
+
+
+def _parse(answer: str) -> list[Gpu]:
+    """`NVIDIA A10, 23028` a line, memory in MiB; a card under MIG says `[N/A]`."""
+    found = []
+    for line in answer.splitlines():
+        name, comma, memory = line.rpartition(",")
+        if comma:
+            size = memory.strip()
+            found.append(Gpu(name.strip(), int(size) * 2**20 if size.isdecimal() else 0))
+    return found
+
+
+def free_disk(folder: Path) -> int:
+    """Free bytes where `folder` is, or will be."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
