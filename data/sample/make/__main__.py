@@ -41,7 +41,7 @@ def _archive_ids(mbox: Path, message_ids: dict[str, str]) -> dict[str, str]:
     for importer, source in detect(mbox):
         for message in importer.read(source, ImportReport(str(mbox), importer.name)):
             found[message.id.removeprefix("email:").rpartition(":")[0]] = message.id
-    return {key: found[identity] for key, identity in message_ids.items() if identity in found}
+    return {key: found[identity] for key, identity in message_ids.items()}
 
 
 if __name__ == "__main__":

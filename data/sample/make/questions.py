@@ -36,7 +36,7 @@ def write(name: str, prefix: str, path: Path, ids: Mapping[str, str]) -> None:
             "question": row["question"],
             "expect": row.get("expect", []),
             "rivals": row.get("rivals", []),
-            "evidence": [ids[key] for key in row.get("proof", []) if key in ids],
+            "evidence": [ids[key] for key in row.get("proof", [])],
             "now": NOW,
         }
         if "absent" in row:
