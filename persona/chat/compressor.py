@@ -84,15 +84,16 @@ def extract(turns: Sequence[Turn], tokens: int, count: Callable[[str], int]) -> 
 
 
 def next_merge(standing: Sequence[Summary]) -> list[Summary]:
-    """The two oldest summaries of the lowest level that has two, else the two oldest, else the one.
+    """Those to merge next: all of the lowest level that has several, else the two oldest.
 
-    Merging by rank keeps the work small: a summary is merged once for each doubling of the chat.
+    Merging by rank keeps the work small: what was said is read again once for each doubling of the
+    chat, not with every fold.
     """
     levels = Counter(s.level for s in standing)
     shared = [level for level, n in levels.items() if n > 1]
     if not shared:
         return list(standing[:2])
-    return [s for s in standing if s.level == min(shared)][:2]
+    return [s for s in standing if s.level == min(shared)]
 
 
 def _candidates(turns: Sequence[Turn]) -> Iterable[_Line]:

@@ -99,13 +99,15 @@ class Engine:
 
         `request` gives options only, its text is not used. Raises as `turn` does.
         """
-        asked = next((t for t in reversed(self.sessions.turns(session_id)) if t.role == "user"), None)
+        turns = self.sessions.turns(session_id)
+        asked = next((t for t in reversed(turns) if t.role == "user"), None)
         if asked is None:
             raise SessionError(f"session `{session_id}` holds no message to answer", "write something first")
         options = request or self._last.get(session_id) or TurnRequest(asked.text)
         correspondent = options.correspondent or asked.correspondent
         again = replace(options, text=asked.text, session_id=session_id, correspondent=correspondent)
-        yield from self._answer(asked, again, cancel)
+        previous = turns[-1].id if turns[-1].role == "assistant" else None
+        yield from self._answer(asked, again, cancel, previous)
 
     def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
         """Work for quiet moments: fold above the high mark, then prefill the canonical history.
@@ -153,13 +155,17 @@ class Engine:
     # One answer
 
     def _answer(
-        self, asked: Turn, request: TurnRequest, cancel: threading.Event | None
+        self, asked: Turn, request: TurnRequest, cancel: threading.Event | None, previous: str | None = None
     ) -> Iterator[TurnEvent]:
         with self._guard:
             self._running += 1
         self._interrupt_idle()
         recorder = ReplyRecorder(
-            self.sessions, asked.session_id, asked.number, thinking_on=self._thinks(request)
+            self.sessions,
+            asked.session_id,
+            asked.number,
+            thinking_on=self._thinks(request),
+            previous=previous,
         )
         self._last[asked.session_id] = request
         status: Status = "failed"

@@ -21,6 +21,9 @@ from persona.config import Compression, Settings
 SUMMARY_SHARE = 0.35
 """Share of the history budget above which summaries are merged."""
 
+_LEAST_SUMMARY_TOKENS = 48
+"""A summary may take this much, however little was folded: a line or two."""
+
 _LEAST_TURN_TOKENS = 24
 """A turn is not shown cut to less than this: it would say nothing."""
 
@@ -154,23 +157,23 @@ class ConversationManager:
     def _freeze(self, draft: Draft, batch: Sequence[Exchange], limit: int) -> None:
         turns = _both(batch)
         folded = sum(self.counter.turn(t.id, t.text) for t in turns)
-        tokens = min(int(folded * compressor.SHARE), limit // 2)
+        tokens = min(max(int(folded * compressor.SHARE), _LEAST_SUMMARY_TOKENS), limit // 2)
         text = compressor.extract(turns, tokens, self.counter.text)
         self._sessions.add_summary(draft.session_id, strategy=draft.compression, turns=turns, text=text)
 
     def _merge(self, draft: Draft, limit: int) -> None:
         """Merge the oldest summaries of the lowest level, from their original turns, until all fit."""
         while True:
-            standing = self._sessions.summaries(draft.session_id, draft.compression)
+            standing = [s for s in self._sessions.summaries(draft.session_id, draft.compression) if s.text]
             if self.counter.texts([s.text for s in standing]) <= limit:
                 return
-            pair = compressor.next_merge(standing)
-            half = self.counter.texts([s.text for s in pair]) // 2
-            wanted = {turn_id for s in pair for turn_id in s.turn_ids}
+            merged = compressor.next_merge(standing)
+            half = self.counter.texts([s.text for s in merged]) // 2
+            wanted = {turn_id for s in merged for turn_id in s.turn_ids}
             turns = [t for t in self._sessions.turns(draft.session_id) if t.id in wanted]
             text = compressor.extract(turns, half, self.counter.text)
             self._sessions.add_summary(
-                draft.session_id, strategy=draft.compression, turns=turns, text=text, replaces=pair
+                draft.session_id, strategy=draft.compression, turns=turns, text=text, replaces=merged
             )
 
     # What is there

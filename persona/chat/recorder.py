@@ -12,7 +12,10 @@ INTERVAL_S = 0.25
 
 
 class ReplyRecorder:
-    """One reply on its way into the store. Its row appears with the first delta."""
+    """One reply on its way into the store. Its row appears with the first delta.
+
+    previous: the turn id of the reply it is to replace; that one stays when not a word was said.
+    """
 
     def __init__(
         self,
@@ -21,12 +24,14 @@ class ReplyRecorder:
         number: int,
         *,
         thinking_on: bool,
+        previous: str | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sessions = sessions
         self._session_id = session_id
         self._number = number
         self._thinking_on = thinking_on
+        self._previous = previous
         self._clock = clock
         self._text: list[str] = []
         self._thinking: list[str] = []
@@ -54,7 +59,9 @@ class ReplyRecorder:
             self._written_at = now
 
     def finish(self, status: Status) -> str:
-        """Write the reply as it ended and return its turn id."""
+        """Write the reply as it ended; the turn id of the reply now in force."""
+        if self._previous and self._turn_id is None:
+            return self._previous
         return self._store(status)
 
     def _store(self, status: Status) -> str:

@@ -14,7 +14,7 @@ LEAST_LANGUAGE_SHARE = 0.03
 
 _STOP_WORDS = {
     "English": "the and you that is it to of in was for on are with have this but not what they be at do i'm",
-    "German": "der die das und ich nicht ist ein eine zu mit auf für von den wir aber auch noch wie wenn dass",
+    "German": "der die das und ich nicht ist ein eine zu mit auf für von den wir aber auch noch wie wenn",
     "Portuguese": "não que uma com para eu você mas está por isso muito também já foi um os são meu minha",
     "French": "le la les des est pas je et une pour que dans vous mais avec sur ce qui c'est j'ai nous au",
     "Spanish": "el los una que no es y por para con pero está muy lo como más ya yo hay también las eso",
