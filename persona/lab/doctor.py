@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from persona import config, paths
+from persona import config, models, paths
 from persona.config import Settings
 from persona.errors import PersonaError
 from persona.lab import machine
@@ -15,11 +15,10 @@ from persona.lab.machine import GIB
 
 Status = Literal["ok", "warn", "fail"]
 
-# Model to suggest from this much memory on (bytes): weights at four bits, a context, and the rest of a
-# running system. The starter needs almost nothing.
-_MODELS = ((24 * GIB, "qwen3-8b"), (12 * GIB, "qwen3-4b"), (6 * GIB, "qwen3-1.7b"), (0, "starter"))
 # Training preset from this much graphics memory on.
 _PRESETS = ((24 * GIB, "bestaccuracy"), (12 * GIB, "quality"), (0, "highspeed"))
+# On a CPU reading speed sets the limit before memory does; a larger model keeps people waiting (GB).
+_LARGEST_ON_CPU = 5.0
 _DISK_WANTED = 5 * GIB
 
 
@@ -47,14 +46,16 @@ def examine() -> list[Check]:
 
 
 def suggest() -> dict[str, str]:
-    """A model this machine can run well, and a training preset for it."""
+    """The largest model that runs well here, and a training preset for this machine."""
     graphics = sum(gpu.memory for gpu in machine.gpus())
-    room = max(graphics, machine.ram() or 0)
-    return {"model": _first(_MODELS, room), "preset": _first(_PRESETS, graphics)}
-
-
-def _first(table: tuple[tuple[int, str], ...], room: int) -> str:
-    return next(name for needed, name in table if room >= needed)
+    if graphics:
+        room = 0.8 * graphics / 1e9
+    else:
+        room = min((machine.ram() or 0) / 4e9, _LARGEST_ON_CPU)
+    fitting = [entry for entry in models.catalogue().values() if entry.memory_gb <= room]
+    largest = max(fitting, key=lambda entry: entry.memory_gb)
+    preset = next(name for needed, name in _PRESETS if graphics >= needed)
+    return {"model": largest.name, "preset": preset}
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
@@ -143,8 +144,6 @@ _MACHINE: dict[str, Callable[[], Check]] = {
 
 
 def _model(settings: Settings) -> Check:
-    from persona import models
-
     path = models.resolve(settings.model.name)
     return Check("model", "ok", f"{settings.model.name}: {path}, {path.stat().st_size / 2**20:.0f} MiB")
 
