@@ -4,6 +4,8 @@ VENV ?= .venv
 # PyTorch's CPU build where there is no GPU: make setup TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
 TORCH = torch>=2.6,<2.14
+# The sample twin is kept here, so that the second time is quick.
+DEMO_HOME ?= .demo
 
 BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
@@ -20,7 +22,7 @@ $(STAMP): pyproject.toml
 	touch $@
 
 chat: setup
-	$(BIN)/persona demo
+	$(BIN)/persona demo --home "$(DEMO_HOME)"
 
 test: setup
 	$(PYTEST)
