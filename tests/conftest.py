@@ -48,6 +48,6 @@ def starter_backend() -> Iterator[Backend]:
     path = paths.starter_model()
     if not path.is_file():
         pytest.skip(f"no starter model at {path} (build it: python -m trainer.starter)")
-    backend = LlamaCppBackend(path, ModelSettings())
+    backend = LlamaCppBackend(path, ModelSettings(threads=1))
     yield backend
     backend.close()

@@ -1,6 +1,7 @@
 """A random-weight Qwen3 GGUF of under a megabyte: real engine, tokenizer and template, noise for text."""
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -35,15 +36,62 @@ def byte_alphabet() -> list[str]:
 
 
 def write_tiny_qwen3(path: Path, seed: int = 0) -> Path:
-    """Write the model to `path` and return it; same seed, same file. Takes well under a second."""
+    """Write the model to `path` and return it; same seed, same file. Takes about half a second."""
     tokens, merges = _train_bpe()
-    first_special = len(tokens)
+    normal = len(tokens)
     tokens += [*CONTROL, *THINK]
-    kinds = [gguf.TokenType.NORMAL] * first_special
-    kinds += [gguf.TokenType.CONTROL] * len(CONTROL) + [gguf.TokenType.USER_DEFINED] * len(THINK)
+    weights = _weights(len(tokens), np.random.default_rng(seed))
+    return _write(path, "tiny random qwen3", tokens, normal, merges, weights)
+
+
+def write_scripted_qwen3(path: Path, script: Sequence[str | bytes]) -> Path:
+    """Write a model that answers every prompt with the tokens of `script`, one after the other.
+
+    It looks at the last token only, and a prompt ends with a newline; so no token may come twice, and a
+    newline not at all. A text that is no token yet becomes one, so whole phrases are fine; one byte of
+    a letter is given as `bytes`. End with `<|im_end|>` for a reply that stops. At most 60 tokens.
+
+        write_scripted_qwen3(path, ["<think>", "Porto?", "</think>", "In", " Porto.", "<|im_end|>"])
+    """
+    tokens, merges = _train_bpe()
+    normal = len(tokens)
+    tokens += [*CONTROL, *THINK]
+    special = set(tokens[normal:])
+    chain = [_spelled(b"\n")]
+    for item in script:
+        spelling = _spelled(item if isinstance(item, bytes) else item.encode())
+        if spelling in tokens or isinstance(item, bytes):
+            chain.append(spelling)
+        elif item in special or item not in tokens:
+            chain.append(item)
+        else:
+            raise ValueError(f"{item!r} stands for a byte in this vocabulary: make it part of a phrase")
+    if len(set(chain)) < len(chain) or len(chain) > _HIDDEN:
+        raise ValueError("a script holds each token once, and at most 60")
+    tokens += [text for text in chain if text not in tokens]
+    weights = _weights(len(tokens), np.random.default_rng(0))
+    for name in weights:
+        if name.endswith(("attn_output.weight", "ffn_down.weight", "embd.weight", "output.weight")):
+            weights[name][:] = 0
+    for place, (token, following) in enumerate(pairwise(chain)):
+        weights["token_embd.weight"][tokens.index(token), place] = 1
+        weights["output.weight"][tokens.index(following), place] = 10
+    return _write(path, "tiny scripted qwen3", tokens, normal, merges, weights)
+
+
+def _write(
+    path: Path,
+    name: str,
+    tokens: list[str],
+    normal: int,
+    merges: list[str],
+    weights: dict[str, np.ndarray],
+) -> Path:
+    kinds = [gguf.TokenType.NORMAL] * normal + [gguf.TokenType.CONTROL] * len(CONTROL)
+    kinds += [gguf.TokenType.USER_DEFINED] * (len(tokens) - len(kinds))
     w = gguf.GGUFWriter(str(path), "qwen3")
     w.add_type(gguf.GGUFType.MODEL)
-    w.add_name("tiny random qwen3")
+    w.add_name(name)
     w.add_file_type(gguf.LlamaFileType.ALL_F32)
     w.add_block_count(_LAYERS)
     w.add_context_length(CONTEXT)
@@ -60,12 +108,13 @@ def write_tiny_qwen3(path: Path, seed: int = 0) -> Path:
     w.add_token_list(tokens)
     w.add_token_types(kinds)
     w.add_token_merges(merges)
-    w.add_bos_token_id(first_special)
+    w.add_bos_token_id(tokens.index("<|endoftext|>"))
     w.add_eos_token_id(tokens.index("<|im_end|>"))
-    w.add_pad_token_id(first_special)
+    w.add_pad_token_id(tokens.index("<|endoftext|>"))
     w.add_add_bos_token(False)
     w.add_chat_template(TEMPLATE.read_text(encoding="utf-8"))
-    _add_weights(w, len(tokens), np.random.default_rng(seed))
+    for tensor, values in weights.items():
+        w.add_tensor(tensor, values)
     w.write_header_to_file()
     w.write_kv_data_to_file()
     w.write_tensors_to_file()
@@ -73,29 +122,38 @@ def write_tiny_qwen3(path: Path, seed: int = 0) -> Path:
     return path
 
 
-def _add_weights(w: gguf.GGUFWriter, vocabulary: int, rng: np.random.Generator) -> None:
-    def matrix(name: str, rows: int, columns: int) -> None:
-        w.add_tensor(name, (rng.standard_normal((rows, columns)) / columns**0.5).astype(np.float32))
+def _weights(vocabulary: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def matrix(rows: int, columns: int) -> np.ndarray:
+        return (rng.standard_normal((rows, columns)) / columns**0.5).astype(np.float32)
 
-    def ones(name: str, n: int) -> None:
-        w.add_tensor(name, np.ones(n, dtype=np.float32))
+    def ones(n: int) -> np.ndarray:
+        return np.ones(n, dtype=np.float32)
 
-    matrix("token_embd.weight", vocabulary, _HIDDEN)
-    matrix("output.weight", vocabulary, _HIDDEN)
-    ones("output_norm.weight", _HIDDEN)
+    weights = {
+        "token_embd.weight": matrix(vocabulary, _HIDDEN),
+        "output.weight": matrix(vocabulary, _HIDDEN),
+        "output_norm.weight": ones(_HIDDEN),
+    }
     for layer in range(_LAYERS):
-        block = f"blk.{layer}."
-        ones(block + "attn_norm.weight", _HIDDEN)
-        ones(block + "ffn_norm.weight", _HIDDEN)
-        ones(block + "attn_q_norm.weight", _HEAD_DIM)
-        ones(block + "attn_k_norm.weight", _HEAD_DIM)
-        matrix(block + "attn_q.weight", _HEADS * _HEAD_DIM, _HIDDEN)
-        matrix(block + "attn_k.weight", _KV_HEADS * _HEAD_DIM, _HIDDEN)
-        matrix(block + "attn_v.weight", _KV_HEADS * _HEAD_DIM, _HIDDEN)
-        matrix(block + "attn_output.weight", _HIDDEN, _HEADS * _HEAD_DIM)
-        matrix(block + "ffn_gate.weight", _FFN, _HIDDEN)
-        matrix(block + "ffn_up.weight", _FFN, _HIDDEN)
-        matrix(block + "ffn_down.weight", _HIDDEN, _FFN)
+        block = {
+            "attn_norm.weight": ones(_HIDDEN),
+            "ffn_norm.weight": ones(_HIDDEN),
+            "attn_q_norm.weight": ones(_HEAD_DIM),
+            "attn_k_norm.weight": ones(_HEAD_DIM),
+            "attn_q.weight": matrix(_HEADS * _HEAD_DIM, _HIDDEN),
+            "attn_k.weight": matrix(_KV_HEADS * _HEAD_DIM, _HIDDEN),
+            "attn_v.weight": matrix(_KV_HEADS * _HEAD_DIM, _HIDDEN),
+            "attn_output.weight": matrix(_HIDDEN, _HEADS * _HEAD_DIM),
+            "ffn_gate.weight": matrix(_FFN, _HIDDEN),
+            "ffn_up.weight": matrix(_FFN, _HIDDEN),
+            "ffn_down.weight": matrix(_HIDDEN, _FFN),
+        }
+        weights |= {f"blk.{layer}.{name}": values for name, values in block.items()}
+    return weights
+
+
+def _spelled(data: bytes) -> str:
+    return "".join(byte_alphabet()[b] for b in data)
 
 
 def _train_bpe() -> tuple[list[str], list[str]]:

@@ -11,7 +11,6 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -55,7 +54,7 @@ class LlamaCppBackend:
         )
         context = opened_context(header, settings.context)
         self._engine = _load(path, settings, context)
-        self._header = header
+        self._vocabulary = _agreeing(build_vocabulary(header), self._engine)
         self._info = describe(header, path, context)
         controls = control_tokens(header)
         self._tags = tuple(text for text in controls if text.startswith("<|"))
@@ -95,6 +94,8 @@ class LlamaCppBackend:
         with self._turn(cancel) as mine:
             if mine:
                 yield from self._generate(prompt, sampling, cancel, reply)
+            else:
+                reply.reason = "cancelled"
         yield reply.usage()
         yield Done(reply.reason)
 
@@ -125,6 +126,7 @@ class LlamaCppBackend:
     ) -> Iterator[Event]:
         text = self._template.prompt(prompt.messages, prompt.thinking)
         tokens = self._fitting(text)
+        reply.prompt_tokens = len(tokens)
         limit = min(sampling.max_tokens, self._info.context - len(tokens))
         ends = frozenset[int]() if sampling.ignore_eos else self._ends
         inside = text.rstrip().endswith(OPEN)
@@ -138,7 +140,7 @@ class LlamaCppBackend:
         try:
             with self._prefilling(cancel):
                 token = next(source)
-            reply.begin(len(tokens), self._engine.evaluated - before)
+                reply.begin(cached=len(tokens) - (self._engine.evaluated - before))
             while token is not None and token not in ends:
                 reply.completion_tokens += 1
                 yield from splitter.feed(decode(self._piece(token)))
@@ -230,16 +232,6 @@ class LlamaCppBackend:
             return self._vocabulary.encode(text, template=template)
         return self._engine.encode(text, template=template)
 
-    @cached_property
-    def _vocabulary(self) -> Vocabulary | None:
-        """The fast tokenizer, where it agrees with the engine's."""
-        vocabulary = build_vocabulary(self._header)
-        if vocabulary is None or vocabulary.encode(_PROBE, template=False) != self._engine.encode(
-            _PROBE, template=False
-        ):
-            return None
-        return vocabulary
-
     def _piece(self, token: int) -> bytes:
         piece = self._pieces.get(token)
         if piece is None:
@@ -260,9 +252,9 @@ class _Reply:
     ttft_ms: float = 0.0
     decode_seconds: float = 0.0
 
-    def begin(self, prompt_tokens: int, evaluated: int) -> None:
-        """The first token is there."""
-        self.prompt_tokens, self.cached_tokens = prompt_tokens, prompt_tokens - evaluated
+    def begin(self, *, cached: int) -> None:
+        """The first token is there; `cached` prompt tokens needed no evaluation."""
+        self.cached_tokens = cached
         self.ttft_ms = (time.perf_counter() - self.started) * 1000
 
     def usage(self) -> Usage:
@@ -276,6 +268,14 @@ class _Reply:
             tokens_per_second=speed,
             stable_tokens=self.stable_tokens,
         )
+
+
+def _agreeing(vocabulary: Vocabulary | None, engine: "LlamaEngine") -> Vocabulary | None:
+    """The fast tokenizer, where it agrees with the engine's."""
+    if vocabulary is None:
+        return None
+    same = vocabulary.encode(_PROBE, template=False) == engine.encode(_PROBE, template=False)
+    return vocabulary if same else None
 
 
 def _load(path: Path, settings: ModelSettings, context: int) -> "LlamaEngine":
