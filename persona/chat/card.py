@@ -31,7 +31,7 @@ NOBODY = "Persona"
 
 _SAMPLE = 5000
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_MARK = re.compile(r"<!-- made from your messages; edit as you like .*?\(([0-9a-f]{16})\) -->")
+_MARK = re.compile(r"<!-- made from your messages; edit as you like.*?\(([0-9a-f]{16})\) -->")
 _STABLE = re.compile(
     r"(?:i|we) (?:grew up|was born|were born|speak|studied|always|never|prefer|hate|love|can't stand|play|"
     r"don't (?:eat|drink|like)|believe|collect)\b"

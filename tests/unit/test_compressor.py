@@ -74,29 +74,8 @@ def test_nothing_telling_gives_nothing() -> None:
 
 
 _WORDS = st.sampled_from(
-    [
-        "I",
-        "my",
-        "dog",
-        "Rufus",
-        "2024",
-        "Porto",
-        "decided",
-        "…",
-        ".",
-        "!",
-        "?",
-        "\n",
-        ",",
-        "the",
-        "because",
-        "hello",
-        "3.5",
-        "e.g.",
-        "não",
-        "É",
-    ]
-)
+    ["I", "my", "dog", "Rufus", "2024", "Porto", "decided", "the", "because", "hello", "não", "É"]
+) | st.sampled_from(["…", ".", "!", "?", "\n", ",", "3.5", "e.g."])
 
 
 @settings(max_examples=150)
