@@ -83,8 +83,8 @@ class MemorySettings(_Section):
 class TuiSettings(_Section):
     """The look of the app."""
 
-    theme: str = "textual-dark"
-    """A Textual theme name."""
+    theme: str = "persona-dark"
+    """`persona-dark`, `persona-light`, or any theme of Textual."""
 
 
 class Settings(_Section):

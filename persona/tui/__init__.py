@@ -32,5 +32,8 @@ def run(
         questions=sample_questions(home_is_demo),
         session_id=session_id,
     )
-    app.run()
+    try:
+        app.run()
+    finally:
+        app.room.close()
     return app.return_code or 0

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 ProgressFn = Callable[["Progress"], None]
 
 
-class _Named(Protocol):
+class _Card(Protocol):
     @property
     def name(self) -> str: ...
+    @property
+    def text(self) -> str: ...
 
 
 class _Loaded(Protocol):
@@ -34,6 +36,9 @@ class _Sessions(Protocol):
 
 class _Archive(Protocol):
     def message(self, id: str, /) -> StoredMessage | None: ...
+    def embed_pending(
+        self, progress: "ProgressFn | None" = None, cancel: threading.Event | None = None
+    ) -> int: ...
 
 
 class _Context(Protocol):
@@ -47,8 +52,8 @@ class ChatEngine(Protocol):
     """The one engine, as the app sees it. Every call blocks, and is made from a worker thread."""
 
     @property
-    def card(self) -> _Named:
-        """The persona card; its name is the twin's."""
+    def card(self) -> _Card:
+        """The persona card; its name is the twin's, its text empty while nobody is known."""
         ...
 
     @property
@@ -64,6 +69,10 @@ class ChatEngine(Protocol):
     @property
     def memory(self) -> _Archive:
         """What the twin knows."""
+        ...
+
+    def load(self) -> None:
+        """Load the model now rather than with the first turn."""
         ...
 
     def turn(self, request: TurnRequest, cancel: threading.Event | None = None) -> Iterator[TurnEvent]:

@@ -25,6 +25,7 @@ class Action:
 ACTIONS: tuple[Action, ...] = (
     Action("chat.help", "f1", "help", "Help", "every key on one sheet", "Help"),
     Action("chat.stop", "escape", "stop", "Stop the reply", "what was said so far is kept", "Stop"),
+    Action("chat.prompt", "escape", "to_prompt", "Back to the prompt", "and to the newest line"),
     Action("chat.thinking", "ctrl+t", "toggle_thinking", "Thinking", "let the model think first", "Think"),
     Action("chat.memory", "ctrl+g", "toggle_memory", "Memory", "look things up in the archive", "Memory"),
     Action(
@@ -33,10 +34,10 @@ ACTIONS: tuple[Action, ...] = (
         "cycle_compression",
         "Compression",
         "how old turns are folded: extractive, off",
-        "Compression",
+        "Compress",
     ),
     Action("chat.regenerate", "ctrl+r", "regenerate", "Answer again", "a new reply in its place", "Again"),
-    Action("chat.copy", "ctrl+y", "copy_reply", "Copy the last reply", "to the clipboard", "Copy"),
+    Action("chat.copy", "ctrl+y", "copy_reply", "Copy the last reply", "to the clipboard"),
     Action("chat.new", "ctrl+n", "new_session", "New chat", "the old one is kept", "New"),
     Action("chat.folds", "ctrl+f", "toggle_folds", "Open or close the last details", "thinking, memories"),
     Action("chat.page_up", "pageup", "chat_page(-1)", "Scroll up", "a page"),
@@ -49,7 +50,7 @@ ACTIONS: tuple[Action, ...] = (
 
 PROMPT_KEYS: tuple[tuple[str, str], ...] = (
     ("enter", "send"),
-    ("ctrl+j, shift+enter", "new line"),
+    ("ctrl+j", "new line (shift+enter too, where the terminal tells it apart)"),
     ("up", "in an empty prompt: pick a question, or your last message"),
     ("ctrl+p", "command palette"),
     ("ctrl+q", "leave"),

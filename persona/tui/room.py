@@ -1,7 +1,7 @@
 """The engine and everything that is asked of it away from the app's own thread.
 
-Every method but `engine`, `hush` and `leave` blocks and is for a worker thread; what comes of it is
-posted to the screen as messages, which is safe from any thread.
+`open`, `idle` and `close` block: the first two are for worker threads, and what comes of them is posted
+to the screen as messages, which is safe from any thread. The rest is for the app's thread.
 """
 
 import threading
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from persona.errors import PersonaError
-from persona.tui.door import ChatEngine, Opener
+from persona.tui.door import ChatEngine, Opener, ProgressFn
 from persona.tui.feed import as_persona_error
 
 if TYPE_CHECKING:
@@ -63,6 +63,14 @@ class ContextRead(Message):
         self.session_id, self.used, self.budget = session_id, used, budget
 
 
+class Indexed(Message):
+    """Vectors are computed: done of total; a total of None when that is over."""
+
+    def __init__(self, done: int, total: int | None) -> None:
+        super().__init__()
+        self.done, self.total = done, total
+
+
 class IdleFailed(Message):
     """Work in a quiet moment went wrong; the chat itself is whole."""
 
@@ -82,58 +90,72 @@ class EngineRoom:
         self.engine: ChatEngine | None = None
         self._opener = opener
         self._leaving = threading.Event()
-        self._quiet_work = threading.Event()
+        self._hushed = threading.Event()
 
-    def open(self, session_id: str | None, post: Callable[[Message], object]) -> None:
-        """Open the engine and the chat to resume; posts Progressed, then Opened or OpeningFailed."""
+    def open(
+        self, session_id: str | None, hushed: threading.Event, post: Callable[[Message], object]
+    ) -> None:
+        """Open the engine and the chat to resume, then be `idle`.
+
+        Posts Progressed, then Opened or OpeningFailed.
+        """
         try:
-            self.engine = self._opener(self._reporter(post))
+            engine = self._loaded(self._reporter(post))
         except _Left:
             return
         except Exception as error:
             post(OpeningFailed(as_persona_error(error)))
             return
+        self.engine = engine
         past, trouble = None, None
         if session_id is not None:
             try:
-                past = Past(session_id, self.engine.sessions.turns(session_id))
+                past = Past(session_id, engine.sessions.turns(session_id))
             except Exception as error:
                 trouble = as_persona_error(error)
-        post(Opened(self.engine, past, trouble))
-        if past is not None:
-            self.read_context(past.session_id, post)
+        post(Opened(engine, past, trouble))
+        self.idle(past.session_id if past else None, hushed, post)
 
-    def idle(self, session_id: str, post: Callable[[Message], object]) -> None:
-        """Let the engine do its work for quiet moments, until `hush`."""
-        if self.engine is None:
+    def quiet(self) -> threading.Event:
+        """A new quiet time; the event is set when it ends, by `hush`."""
+        self._hushed = threading.Event()
+        if self._leaving.is_set():
+            self._hushed.set()
+        return self._hushed
+
+    def idle(
+        self, session_id: str | None, hushed: threading.Event, post: Callable[[Message], object]
+    ) -> None:
+        """Work for quiet moments, until `hushed`: the engine's own for this chat, then the index.
+
+        Posts ContextRead, Indexed while vectors are computed, and IdleFailed.
+        """
+        engine = self.engine
+        if engine is None:
             return
-        self._quiet_work.clear()
+
+        def indexed(progress: "Progress") -> None:
+            post(Indexed(progress.done, progress.total))
+
         try:
-            self.engine.idle(session_id, self._quiet_work)
+            if session_id is not None:
+                engine.idle(session_id, hushed)
+                report = engine.context(session_id)
+                post(ContextRead(session_id, report.used, report.budget))
+            engine.memory.embed_pending(indexed, hushed)
         except Exception as error:
             post(IdleFailed(as_persona_error(error)))
-        if not self._quiet_work.is_set():
-            self.read_context(session_id, post)
-
-    def read_context(self, session_id: str, post: Callable[[Message], object]) -> None:
-        """Count how full the context is; posts ContextRead."""
-        if self.engine is None:
-            return
-        try:
-            report = self.engine.context(session_id)
-        except Exception as error:
-            post(IdleFailed(as_persona_error(error)))
-        else:
-            post(ContextRead(session_id, report.used, report.budget))
+        finally:
+            post(Indexed(0, None))
 
     def hush(self) -> None:
         """End the quiet work: the user wants the engine."""
-        self._quiet_work.set()
+        self._hushed.set()
 
     def leave(self) -> None:
         """The app closes: end what can be ended."""
         self._leaving.set()
-        self._quiet_work.set()
+        self._hushed.set()
 
     def close(self) -> None:
         """Free the engine, once no worker uses it any more."""
@@ -141,7 +163,16 @@ class EngineRoom:
             self.engine.close()
             self.engine = None
 
-    def _reporter(self, post: Callable[[Message], object]) -> "Callable[[Progress], None]":
+    def _loaded(self, progress: ProgressFn) -> ChatEngine:
+        engine = self._opener(progress)
+        try:
+            engine.load()
+        except BaseException:
+            engine.close()
+            raise
+        return engine
+
+    def _reporter(self, post: Callable[[Message], object]) -> ProgressFn:
         last = 0.0
         stage = ""
 

@@ -19,7 +19,13 @@ DARK = Theme(
         "footer-key-foreground": "#e0a458",
         "block-cursor-background": "#e0a458",
         "block-cursor-foreground": "#15161b",
-        "border": "#e0a458",
+        "scrollbar": "#3a3e4c",
+        "scrollbar-hover": "#4d5263",
+        "scrollbar-active": "#e0a458",
+        "scrollbar-background": "#15161b",
+        "scrollbar-background-hover": "#1b1d24",
+        "scrollbar-background-active": "#1b1d24",
+        "scrollbar-corner-color": "#15161b",
     },
 )
 
@@ -36,7 +42,16 @@ LIGHT = Theme(
     warning="#8a6100",
     error="#b3371f",
     dark=False,
-    variables={"footer-key-foreground": "#9c5318"},
+    variables={
+        "footer-key-foreground": "#9c5318",
+        "scrollbar": "#cbbfae",
+        "scrollbar-hover": "#b5a690",
+        "scrollbar-active": "#9c5318",
+        "scrollbar-background": "#faf8f4",
+        "scrollbar-background-hover": "#f2eee7",
+        "scrollbar-background-active": "#f2eee7",
+        "scrollbar-corner-color": "#faf8f4",
+    },
 )
 
 DEFAULT = DARK.name

@@ -49,6 +49,9 @@ class Archive:
     def message(self, id: str) -> StoredMessage | None:
         return self.stored.get(id)
 
+    def embed_pending(self, progress: object = None, cancel: threading.Event | None = None) -> int:
+        return 0
+
 
 Said = str | ThinkingDelta | PersonaError | BaseException
 
@@ -57,7 +60,7 @@ class ScriptedEngine:
     """Say things with `say`, end the reply with `end`; `requests` holds what was asked."""
 
     def __init__(self, folder: Path, memories: tuple[Memory, ...] = (), info: ModelInfo = STARTER) -> None:
-        self.card = SimpleNamespace(name="Mira Sol")
+        self.card = SimpleNamespace(name="Mira Sol", text="Name: Mira Sol")
         self.backend = SimpleNamespace(info=info)
         self.memory = Archive()
         self.sessions = SessionStore(folder / "sessions.sqlite3")
@@ -76,6 +79,9 @@ class ScriptedEngine:
     def end(self) -> None:
         """Let the reply end here."""
         self._said.put(None)
+
+    def load(self) -> None:
+        """Nothing to load."""
 
     def turn(self, request: TurnRequest, cancel: threading.Event | None = None) -> Iterator[TurnEvent]:
         self.requests.append(request)

@@ -16,22 +16,28 @@ from textual.widgets import Footer, OptionList
 
 from persona.chat.events import TurnEvent, TurnRequest
 from persona.config import Compression, Settings
+from persona.errors import PersonaError
 from persona.tui import keys
 from persona.tui.feed import pump
 from persona.tui.history import widgets_of
-from persona.tui.room import ContextRead, EngineRoom, IdleFailed, Opened, OpeningFailed, Progressed
+from persona.tui.room import ContextRead, EngineRoom, IdleFailed, Indexed, Opened, OpeningFailed, Progressed
 from persona.tui.screens.help import HelpScreen
 from persona.tui.talk import Talk
 from persona.tui.widgets.conversation import Conversation
 from persona.tui.widgets.fold import Fold
 from persona.tui.widgets.header import TwinHeader, model_line
-from persona.tui.widgets.messages import ErrorPanel, TwinMessage, UserMessage
+from persona.tui.widgets.messages import ErrorPanel, Notice, TwinMessage, UserMessage
 from persona.tui.widgets.prompt import Prompt
 from persona.tui.widgets.status import StatusBar
 from persona.tui.widgets.welcome import OpeningProgress, Questions, Welcome
 
 FLUSH_SECONDS = 0.1
 """How often waiting fragments are shown; the first of a reply does not wait."""
+
+NOTHING_KNOWN = PersonaError(
+    "it knows nothing of you yet",
+    "`persona ingest PATH --me NAME` reads your exports; `persona demo` shows a sample twin",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,6 @@ class ChatScreen(Screen[None]):
     """
 
     BINDINGS = keys.bindings()
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-wide")]  # noqa: RUF012
     DEFAULT_CSS = """
     ChatScreen { layout: vertical; background: $background; }
     ChatScreen Footer { background: $surface; }
@@ -85,7 +90,7 @@ class ChatScreen(Screen[None]):
         yield Conversation()
         yield StatusBar()
         yield Prompt()
-        yield Footer(show_command_palette=True, compact=True)
+        yield Footer(compact=True)
 
     async def on_mount(self) -> None:
         chat = self._settings.chat
@@ -128,7 +133,7 @@ class ChatScreen(Screen[None]):
     # Opening
 
     def _open(self) -> None:
-        work = partial(self._room.open, self._session_id, self.post_message)
+        work = partial(self._room.open, self._session_id, self._room.quiet(), self.post_message)
         self.run_worker(work, thread=True, group="open", exclusive=True)
 
     def on_progressed(self, event: Progressed) -> None:
@@ -140,6 +145,8 @@ class ChatScreen(Screen[None]):
         self._header.twin = engine.card.name or "Persona"
         self._header.model = model_line(engine.backend.info)
         await self.query(OpeningProgress).remove()
+        if not engine.card.text:
+            await self._page.add(Notice(NOTHING_KNOWN))
         if event.past is not None:
             await self._page.fill(widgets_of(event.past.turns, engine, self._header.twin))
             self._status.usage = next((t.usage for t in reversed(event.past.turns) if t.usage), None)
@@ -222,6 +229,7 @@ class ChatScreen(Screen[None]):
         self._page.to_end()
         talk = Talk(message, self._page, self._status, partial(self.post_message, self.FeedReady()), replaces)
         self._talk = talk
+        self.refresh_bindings()
         if self._flush is not None:
             self._flush.resume()
         self.run_worker(
@@ -230,6 +238,18 @@ class ChatScreen(Screen[None]):
 
     async def on_chat_screen_feed_ready(self) -> None:
         await self._catch_up()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer in the footer only what can be done now."""
+        running = self._talk is not None
+        match action:
+            case "stop":
+                return running
+            case "to_prompt":
+                return not running
+            case "regenerate":
+                return self._session_id is not None and not running
+        return True
 
     async def _catch_up(self) -> None:
         if self._talk is None:
@@ -241,16 +261,20 @@ class ChatScreen(Screen[None]):
             self._talk = None
             if self._flush is not None:
                 self._flush.pause()
+            self.refresh_bindings()
             self._idle()
 
     def _idle(self) -> None:
         if self._session_id is not None:
-            work = partial(self._room.idle, self._session_id, self.post_message)
+            work = partial(self._room.idle, self._session_id, self._room.quiet(), self.post_message)
             self.run_worker(work, thread=True, group="idle")
 
     def on_context_read(self, event: ContextRead) -> None:
         if event.session_id == self._session_id and self._talk is None:
             self._status.used, self._status.budget = event.used, event.budget
+
+    def on_indexed(self, event: Indexed) -> None:
+        self._status.indexing = f"indexing {event.done:,} of {event.total:,}" if event.total else ""
 
     def on_idle_failed(self, event: IdleFailed) -> None:
         self.notify(event.error.hint, title=event.error.message, severity="warning", markup=False)
@@ -258,12 +282,14 @@ class ChatScreen(Screen[None]):
     # The other actions
 
     def action_stop(self) -> None:
-        """Stop the reply; with none running, back to the prompt and the newest line."""
+        """Stop the reply."""
         if self._talk is not None:
             self._talk.stop()
-        else:
-            self._prompt.focus()
-            self._page.to_end()
+
+    def action_to_prompt(self) -> None:
+        """Back to writing, with the newest line in view."""
+        self._prompt.focus()
+        self._page.to_end()
 
     def action_toggle_thinking(self) -> None:
         """Let the model think before it answers, or not."""

@@ -4,12 +4,16 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.content import Content
+from textual.containers import Grid, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from persona.tui.keys import ACTIONS, PROMPT_KEYS
+
+ABOUT = (
+    "The twin answers from its owner's messages. Open “memories” under a reply to see what it was given "
+    "to read. The command palette holds every action. Everything stays on this machine."
+)
 
 
 class HelpScreen(ModalScreen[None]):
@@ -18,10 +22,13 @@ class HelpScreen(ModalScreen[None]):
     DEFAULT_CSS = """
     HelpScreen { align: center middle; background: $background 70%; }
     HelpScreen > VerticalScroll {
-        width: 76; max-width: 96%; height: auto; max-height: 94%; padding: 1 2;
+        width: 78; max-width: 96%; height: auto; max-height: 94%; padding: 1 2;
         background: $surface; border: round $primary; border-title-color: $primary;
     }
+    HelpScreen Grid { grid-size: 2; grid-columns: 14 1fr; grid-rows: auto; height: auto; }
     HelpScreen Static { height: auto; }
+    HelpScreen .key { color: $primary; text-style: bold; }
+    HelpScreen .about { color: $foreground 60%; margin: 1 0 0 0; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,q,enter", "dismiss", "Close")]
@@ -29,18 +36,13 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll() as sheet:
             sheet.border_title = "keys"
-            yield Static(self._sheet(), markup=False)
-
-    def _sheet(self) -> Content:
-        rows = [(a.keys or "palette", f"{a.title}: {a.help}") for a in ACTIONS]
-        lines = [_row(keys, text) for keys, text in (*PROMPT_KEYS, *rows)]
-        about = Content.styled(
-            "\nThe twin answers from its owner's messages. Open “memories” under a reply to see what it was "
-            "given to read. Everything stays on this machine.",
-            "$foreground 60%",
-        )
-        return Content("\n").join([*lines, about])
+            with Grid():
+                for keys, text in rows():
+                    yield Static(keys, classes="key", markup=False)
+                    yield Static(text, markup=False)
+            yield Static(ABOUT, classes="about", markup=False)
 
 
-def _row(keys: str, text: str) -> Content:
-    return Content.assemble((f"{keys:<20}", "bold $primary"), text)
+def rows() -> list[tuple[str, str]]:
+    """Every key with what it does: the prompt's first, then the chat's."""
+    return [*PROMPT_KEYS, *((a.keys, f"{a.title}: {a.help}") for a in ACTIONS if a.keys)]

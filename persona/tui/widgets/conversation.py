@@ -35,8 +35,7 @@ class Conversation(VerticalScroll, can_focus=False):
     """
 
     DEFAULT_CSS = """
-    Conversation { height: 1fr; padding: 0 2; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
-    .-narrow Conversation { padding: 0 1; }
+    Conversation { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     """
 
     def __init__(self) -> None:

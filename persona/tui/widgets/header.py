@@ -10,15 +10,18 @@ from textual.widgets import Static
 from knowledge.text import one_line, printable
 from persona.backends.base import ModelInfo
 
+NARROW = 80
+"""Below this many cells the switches take a line of their own."""
+
 STARTER_NOTE = "starter model: a small reader, not a conversationalist"
 
 
 def model_line(info: ModelInfo) -> str:
     """What a reader should know of the model."""
+    if info.is_starter:
+        return STARTER_NOTE
     size = info.parameters / 1e6
     amount = f"{size / 1000:.1f} B" if size >= 1000 else f"{size:.1f} M"
-    if info.is_starter:
-        return f"{STARTER_NOTE} ({amount})"
     return f"{one_line(printable(info.name))} · {info.architecture} · {amount} parameters"
 
 
@@ -57,9 +60,9 @@ class TwinHeader(Vertical):
     TwinHeader #twin { width: auto; height: 1; text-style: bold; color: $primary; }
     TwinHeader #switches { width: 1fr; height: 1; align-horizontal: right; }
     TwinHeader #model { height: 1; color: $foreground 60%; text-overflow: ellipsis; text-wrap: nowrap; }
-    .-narrow TwinHeader #who { layout: vertical; height: 2; }
-    .-narrow TwinHeader #switches { align-horizontal: left; width: 100%; }
-    .-narrow TwinHeader Switch { margin: 0 2 0 0; }
+    TwinHeader.-narrow #who { layout: vertical; height: 2; }
+    TwinHeader.-narrow #switches { align-horizontal: left; width: 100%; }
+    TwinHeader.-narrow Switch { margin: 0 2 0 0; }
     """
 
     twin: reactive[str] = reactive("")
@@ -76,6 +79,9 @@ class TwinHeader(Vertical):
                 yield Switch("memory", "toggle_memory", "switch-memory")
                 yield Switch("compression", "cycle_compression", "switch-compression")
         yield Static(id="model", markup=False)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.set_class(event.size.width < NARROW, "-narrow")
 
     def watch_twin(self, twin: str) -> None:
         self.query_one("#twin", Static).update(Content(one_line(printable(twin))))

@@ -19,7 +19,7 @@ from persona.tui.widgets.markdown import ReplyMarkdown
 from persona.tui.widgets.memories import MemoryList
 
 STOPPED = "■ stopped"
-CUT_SHORT = "■ cut short"
+CUT_SHORT = "■ unfinished"
 BROKE_OFF = "✗ broke off; what was said is kept"
 
 
@@ -97,6 +97,7 @@ class TwinMessage(Vertical):
         self._thinking_since: float | None = None
         self._memories: MemoryList | None = None
         self._foot = Static("", classes="foot", markup=False)
+        self._foot.display = False
 
     def compose(self) -> ComposeResult:
         yield Static(self._head, markup=False)
@@ -117,8 +118,9 @@ class TwinMessage(Vertical):
         self.show_status(status, {"complete": "", "failed": BROKE_OFF}.get(status, CUT_SHORT))
 
     def phase(self, doing: str) -> None:
-        """Say what is going on before there is anything to read."""
+        """One line below: what is going on before there is anything to read, or how it ended."""
         self._foot.update(Content(doing))
+        self._foot.display = bool(doing)
 
     async def add_thinking(self, fragment: str) -> None:
         """More of the thinking."""
@@ -165,7 +167,7 @@ class TwinMessage(Vertical):
         self.remove_class("-partial", "-failed")
         if status != "complete":
             self.add_class(f"-{status}")
-        self._foot.update(Content(note))
+        self.phase(note)
 
     def _close_thinking(self) -> None:
         if self._thinking is not None and self._thinking.opened and self._thinking_since is not None:
@@ -175,18 +177,29 @@ class TwinMessage(Vertical):
             self._thinking_since = None
 
 
-class ErrorPanel(Static):
-    """What went wrong and what to do; the chat goes on."""
+class Notice(Static):
+    """Something the program has to say: what, and what to do about it."""
 
     DEFAULT_CSS = """
-    ErrorPanel {
-        height: auto; margin: 1 0 0 0; padding: 0 1; border: round $error; border-title-color: $error;
+    Notice {
+        height: auto; margin: 1 0 0 0; padding: 0 1; border: round $warning; border-title-color: $warning;
     }
     """
 
-    def __init__(self, error: PersonaError) -> None:
-        lines = [Content(printable(error.message))]
-        if error.hint:
-            lines.append(Content.assemble(("→ ", "$primary"), (printable(error.hint), "$foreground 80%")))
+    def __init__(self, said: PersonaError, title: str = "") -> None:
+        lines = [Content(printable(said.message))]
+        if said.hint:
+            lines.append(Content.assemble(("→ ", "$primary"), (printable(said.hint), "$foreground 80%")))
         super().__init__(Content("\n").join(lines), markup=False)
-        self.border_title = "something went wrong"
+        self.border_title = title
+
+
+class ErrorPanel(Notice):
+    """What went wrong and what to do; the chat goes on."""
+
+    DEFAULT_CSS = """
+    ErrorPanel { border: round $error; border-title-color: $error; }
+    """
+
+    def __init__(self, error: PersonaError) -> None:
+        super().__init__(error, "something went wrong")

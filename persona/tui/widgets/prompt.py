@@ -43,7 +43,6 @@ class Prompt(TextArea):
             soft_wrap=True,
             show_line_numbers=False,
             highlight_cursor_line=False,
-            compact=True,
         )
 
     def action_send(self) -> None:
@@ -68,6 +67,5 @@ class Prompt(TextArea):
         self.move_cursor(self.document.end)
 
     async def _on_paste(self, event: events.Paste) -> None:
-        # What is pasted would reach the terminal as it is.
+        # Textual hands the same event to the base class next, which would insert it as it is.
         event.text = printable(event.text)
-        await super()._on_paste(event)

@@ -20,14 +20,14 @@ class StatusBar(Static):
     budget: reactive[int] = reactive(0)
     usage: reactive[Usage | None] = reactive(None)
     doing: reactive[str] = reactive("")
+    indexing: reactive[str] = reactive("")
 
     def render(self) -> Content:
         narrow = self.size.width < 80
         parts = [self._meter(narrow)] if self.budget else []
         if self.usage is not None:
             parts.append(Content(_speed(self.usage, narrow)))
-        if self.doing:
-            parts.append(Content.styled(self.doing, "$primary"))
+        parts += [Content.styled(text, "$primary") for text in (self.doing, self.indexing) if text]
         return Content(" · ").join(parts)
 
     def _meter(self, narrow: bool) -> Content:

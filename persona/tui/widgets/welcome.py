@@ -17,8 +17,7 @@ class OpeningProgress(Vertical):
     DEFAULT_CSS = """
     OpeningProgress { height: auto; margin: 1 0 0 0; }
     OpeningProgress ProgressBar { height: 1; }
-    OpeningProgress Bar { width: 40; }
-    .-narrow OpeningProgress Bar { width: 28; }
+    OpeningProgress Bar { width: 32; }
     """
 
     def compose(self) -> ComposeResult:
@@ -42,10 +41,16 @@ class Questions(OptionList):
     }
     Questions:focus { border: none; background: transparent; }
     Questions > .option-list--option { padding: 0 1; }
+    Questions > .option-list--option-highlighted {
+        background: transparent; color: $foreground; text-style: none;
+    }
+    Questions:focus > .option-list--option-highlighted {
+        background: $primary; color: $background; text-style: bold;
+    }
     """
 
     def __init__(self, questions: Sequence[str]) -> None:
-        options = [Option(Content.assemble(("› ", "$primary"), one_line(printable(q)))) for q in questions]
+        options = [Option(Content("› " + one_line(printable(q)))) for q in questions]
         super().__init__(*options, markup=False)
         self.questions = tuple(questions)
 
