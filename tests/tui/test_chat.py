@@ -1,6 +1,7 @@
 """The chat, through its keys and what it shows, over an engine with scripted words."""
 
 import pytest
+from textual.events import Paste
 from textual.widgets import Footer, Static
 
 from knowledge.records import Memory
@@ -281,11 +282,9 @@ async def test_escape_sequences_and_markup_are_shown_never_obeyed(engine: Script
 
 
 async def test_pasted_control_characters_do_not_reach_the_prompt(engine: ScriptedEngine) -> None:
-    from textual.events import Paste
-
     async with make_app(engine).run_test(size=WIDE) as pilot:
         prompt = (await opened(pilot)).query_one(Prompt)
-        prompt.post_message(Paste("\x1b[2Jhello\r\nthere"))
+        pilot.app.post_message(Paste("\x1b[2Jhello\r\nthere"))
         await wait_until(pilot, lambda: prompt.text)
         assert prompt.text == "[2Jhello\nthere"
 
@@ -344,7 +343,7 @@ async def test_a_new_chat_is_empty_and_the_next_message_starts_a_session(engine:
 
 
 async def test_one_reply_at_a_time(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=WIDE) as pilot:
+    async with make_app(engine).run_test(size=WIDE, notifications=True) as pilot:
         screen = await opened(pilot)
         await write(pilot, "one")
         engine.say("Hm")
