@@ -24,6 +24,12 @@ for _language, _words in _STOP_WORDS.items():
     for _word in _words.split():
         _LANGUAGES_OF.setdefault(_word, []).append(_language)
 
+# Every sentence may start with these; starting with them is no habit.
+_PLAIN_OPENERS = frozenset(
+    "i a an my we our he she they his her there here if when where what how why who which no one some all "
+    "can could will would did does has had let please as at by from or then after before because still".split()
+)
+
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _EMOJI = re.compile(
     "[\U0001f300-\U0001faff\u2600-\u27bf\u2b50\u2764](?:\ufe0f)?(?:\u200d[\U0001f300-\U0001faff\u2640\u2642]\ufe0f?)*"
@@ -81,11 +87,12 @@ def measure(texts: Iterable[str]) -> Style | None:
         if language := language_of(text):
             languages[language] += 1
         first = words[0]
+        opener = first.casefold()
         habits["lower"] += first[0].islower()
         habits["dots"] += text.endswith(".")
         habits["shouts"] += text.endswith("!")
-        if first.casefold() not in _LANGUAGES_OF and len(words) > 1:
-            openers[first.casefold()] += 1
+        if len(words) > 1 and opener not in _LANGUAGES_OF and opener not in _PLAIN_OPENERS:
+            openers[opener] += 1
         found = _EMOJI.findall(text)
         habits["emoji"] += bool(found)
         emoji.update(found)
