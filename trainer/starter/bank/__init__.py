@@ -15,7 +15,7 @@ from typing import Any
 
 FOLDER = Path(__file__).parent
 MADE_BY_CODE = frozenset(
-    ["person", "number", "small_number", "price", "time", "weekday", "month", "date", "year", "duration", "distance"]
+    "person number small_number price time weekday month date year duration distance".split()
 )
 _SLOT = re.compile(r"\{([^{}]*)\}")
 
