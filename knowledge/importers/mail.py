@@ -24,6 +24,8 @@ _KNOWN = {
 }  # fmt: skip
 _ONLY_MAIL = {b"message-id", b"received", b"return-path", b"mime-version", b"content-type"}
 """Headers of which one alone tells a mail."""
+_SNIFFED = 64 << 10
+"""Bytes that are looked at: the headers of a mail may be long."""
 _BROKEN = (
     ValueError,
     TypeError,
@@ -47,14 +49,14 @@ class EmailImporter:
         if not source.lone:
             return 0.0
         try:
-            head = source.head(next(iter(source.members)))
+            head = source.head(next(iter(source.members)), _SNIFFED)
         except UNREADABLE:
             return 0.0
         head = head.removeprefix(BOM).lstrip(b"\r\n").replace(b"\r\n", b"\n")
         boxed = head.startswith(b"From ")
         top = (head.partition(b"\n")[2] if boxed else head).partition(b"\n\n")[0]
         names = {match[1].lower() for match in _HEADER.finditer(top)}
-        if not _HEADER.match(top) or not (len(names & _KNOWN) >= 2 or names & _ONLY_MAIL):
+        if not (boxed or _HEADER.match(top)) or not (len(names & _KNOWN) >= 2 or names & _ONLY_MAIL):
             return 0.0
         return 1.0 if boxed else 0.9
 

@@ -19,9 +19,9 @@ _MACHINE = re.compile(
 )
 _BOUNCER = re.compile(r"^(?:mailer-daemon|postmaster)@", re.IGNORECASE)
 _AWAY = re.compile(
-    r"\bauto-?reply:|^(?:automatic reply|auto(?:matic)?[- ]?re(?:ply|sponse)|out of (?:the )?office|abwesenheits"
-    r"|automatische antwort|réponse automatique|respuesta automática|risposta automatica"
-    r"|automatisch antwoord|autosvar|automatiskt svar|odpowiedź automatyczna|автоответ)",
+    r"\bauto-?reply:|^(?:automatic reply|auto(?:matic)?[- ]?re(?:ply|sponse)|out of (?:the )?office"
+    r"|abwesenheits\w*|automatische antwort|réponse automatique|respuesta automática|risposta automatica"
+    r"|automatisch antwoord|autosvar|automatiskt svar|odpowiedź automatyczna|автоответ)(?:[^:]{0,20}:|\s*$)",
     re.IGNORECASE,
 )
 _CAMPAIGN = (

@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email import policy
+from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
 from email.utils import parseaddr, parsedate_to_datetime
@@ -70,8 +71,13 @@ def decoded(message: Message, name: str) -> str:
         value = message[name]
         return " ".join(str(value).split()) if value is not None else ""
     except Exception:  # the standard library's header parser raises all kinds of errors
-        raw = next((str(v) for k, v in message.raw_items() if k.lower() == name.lower()), "")
-        return " ".join(raw.encode("utf-8", "replace").decode().split())
+        return " ".join(_raw(message, name).split())
+
+
+def _raw(message: Message, name: str) -> str:
+    """A header as it was written; bytes that are no ASCII become question marks."""
+    raw = next((str(value) for key, value in message.raw_items() if key.lower() == name.lower()), "")
+    return raw.encode("utf-8", "replace").decode()
 
 
 def sender(message: Message) -> tuple[str, str]:
@@ -80,9 +86,9 @@ def sender(message: Message) -> tuple[str, str]:
         text = decoded(message, header)
         if not text:
             continue
-        name, address = _parsed_address(message, header) or parseaddr(text)
-        if hidden := _HIDDEN_AT.match(text):
-            name, address = hidden[3] or name, f"{hidden[1]}@{hidden[2]}"
+        name, address = _parsed_address(message, header) or _split_address(_raw(message, header))
+        if hidden := _HIDDEN_AT.match(_raw(message, header)):
+            name, address = _words(hidden[3] or "") or name, f"{hidden[1]}@{hidden[2]}"
         if address or name or text:
             return name.strip("'\" "), (address or text).strip().lower()
     return "", ""
@@ -98,6 +104,20 @@ def _parsed_address(message: Message, header: str) -> tuple[str, str] | None:
     if first.username and first.domain and first.display_name:
         return first.display_name, first.addr_spec
     return None
+
+
+def _split_address(raw: str) -> tuple[str, str]:
+    """Name and address where the name stands in a comment, or the header is malformed."""
+    name, address = parseaddr(" ".join(raw.split()))
+    return _words(name), address
+
+
+def _words(text: str) -> str:
+    """RFC 2047 words decoded."""
+    try:
+        return str(make_header(decode_header(text)))
+    except (ValueError, LookupError):
+        return text
 
 
 def sent(message: Message, fallback: datetime) -> tuple[datetime, bool]:

@@ -22,7 +22,8 @@ _STARTS = re.compile(
     r"(?:On|Am|Le|El|Il|Em|Op|Den|Dnia|W dniu|På|Pe|Quoting|At|Em|\w{2,10}[.,]{0,2} \d|\d)", re.IGNORECASE
 )
 _OPENS = re.compile(
-    r"(?:(?:On|Am|Le|El|Il|Em|Op|Den|Dnia|W dniu|På)\s.*\d|\d{1,4}[./-]\d|\d{1,2}\.? \w{3,}|\w{2,4}\.?,? \d{1,2}\.? \w)"
+    r"(?:On|Am|Le|El|Il|Em|Op|Den|Dnia|W dniu|På)\s.*\d"
+    r"|\d{4}年|\d{1,4}[./-]\d|\d{1,2}\.? \w{3,}|\w{2,4}\.?,? \d{1,2}\.? \w"
 )
 """The beginning of an attribution that a line holds by itself."""
 _ADDRESS = re.compile(r"\S+@\S+")
@@ -44,8 +45,8 @@ _STAT = re.compile(r"^ .+ \| +(?:\d+|Bin)")
 
 _DASHES = re.compile(r"^(?:--|—|–-|—-|__)\s*$")
 _DEVICE = re.compile(rf"^(?:{SENT_FROM})\b[^.,;]{{0,70}}(?:<\S+>|\(\S+\))?\.?$", re.IGNORECASE)
-_CLOSING = re.compile(rf"^(?:{CLOSING}|{FORMAL_CLOSING})[,.!]?$", re.IGNORECASE)
-_FORMAL_CLOSING = re.compile(rf"^(?:{FORMAL_CLOSING})[,.!]?$", re.IGNORECASE)
+_CLOSING = re.compile(rf"^(?:{CLOSING}|{FORMAL_CLOSING})[,!]?$", re.IGNORECASE)
+_FORMAL_CLOSING = re.compile(rf"^(?:{FORMAL_CLOSING})[,!]?$", re.IGNORECASE)
 _DASHED_NAME = re.compile(r"^(?:--|[-–—/~])\s?[^\W\d_][\w.'-]*(?: [^\W\d_][\w.'-]*){0,2}$")
 _CAUTION = re.compile(r"^\W*(?:caution|warning|external)\b.*(?:originated|outside|external)", re.IGNORECASE)
 _DISCLAIMER = re.compile(
@@ -175,6 +176,8 @@ def _attribution(lines: list[str], start: int) -> int:
             return 0
         if not opened and count > 1 and _OPENS.match(line):
             return 0  # it begins on this line; the one above is the author's
+        if not opened and count > 1 and _is_attribution(line, lines, start + count):
+            return 0
         joined = f"{joined} {line}".strip()
         if joined.endswith((":", "：")):
             return count if _is_attribution(joined, lines, start + count) else 0
@@ -192,17 +195,17 @@ def _is_attribution(joined: str, lines: list[str], after: int) -> bool:
 
 
 def _quote_follows(lines: list[str], position: int) -> bool:
-    following = (line for line in lines[position:] if line.strip())
-    return bool(_QUOTED.match(next(following, "")))
+    while position < len(lines) and not lines[position].strip():
+        position += 1
+    return position < len(lines) and bool(_QUOTED.match(lines[position]))
 
 
 def _drop_stat(segment: list[str]) -> None:
     """Take `---` and the diffstat of `git format-patch` off the end of the commit message."""
-    for position, line in enumerate(segment):
-        rest = segment[position + 1 :]
-        if line.rstrip() == "---" and any(_STAT.match(following) for following in rest):
-            del segment[position:]
-            return
+    stat = next((position for position, line in enumerate(segment) if _STAT.match(line)), 0)
+    rules = [position for position in range(stat) if segment[position].rstrip() == "---"]
+    if rules:
+        del segment[rules[-1] :]
 
 
 def _without_signature(segment: list[str]) -> str:

@@ -1,0 +1,155 @@
+"""What every importer promises, on a small export of each kind and on hostile ones."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from export_samples import (
+    mail_text,
+    mbox,
+    read_path,
+    read_source,
+    slack_files,
+    slack_record,
+    write_folder,
+    write_zip,
+)
+
+from knowledge.importers.registry import IMPORTERS, detect
+from knowledge.records import ImportReport
+
+NASTY = "zero \x00 bell \x07 bidi \u202e end"
+
+
+@dataclass(frozen=True)
+class Case:
+    """files: a good export of three messages. broken: the same beside one unreadable record."""
+
+    source: str
+    files: Mapping[str, str]
+    broken: Mapping[str, str | bytes]
+    nasty: Mapping[str, str]
+
+
+CASES = [
+    Case(
+        "slack",
+        slack_files(
+            slack_record("one"), slack_record("two", "1710240001.000100"), slack_record("3", "1710240002.0")
+        ),
+        {**slack_files(slack_record("one")), "general/2024-03-13.json": b"[{"},
+        slack_files(slack_record(NASTY)),
+    ),
+    Case(
+        "email",
+        {"all.mbox": mbox(*(mail_text(f"Body {n}", f"<{n}@x.org>") for n in range(3)))},
+        {"good.eml": mail_text(), "all.mbox": mbox(mail_text("again", "<2@x.org>"), "X-Empty:\n\n\n")},
+        {"all.mbox": mbox(mail_text(NASTY, Content_Type="text/plain; charset=utf-8"))},
+    ),
+    Case(
+        "notes",
+        {"a.md": "first", "b.md": "second", "deep/c.md": "third"},
+        {"a.md": "first", "b.md": b"\xff\xfe\x00\xd8\x00", "c.md": "more"},
+        {"a.md": NASTY, "b.md": "plain"},
+    ),
+]
+
+
+@pytest.fixture(params=CASES, ids=lambda case: case.source)
+def case(request: pytest.FixtureRequest) -> Case:
+    found = request.param
+    assert isinstance(found, Case)
+    return found
+
+
+def test_every_importer_has_a_case() -> None:
+    assert {importer.name for importer in IMPORTERS} == {case.source for case in CASES}
+
+
+def test_the_export_is_recognised_and_read_in_full(case: Case, tmp_path: Path) -> None:
+    messages, reports = read_path(write_folder(tmp_path / "in", case.files))
+    assert [report.source for report in reports] == [case.source]
+    assert len(messages) == 3
+    assert reports[0].seen == 3
+    assert reports[0].failed == 0
+
+
+def test_ids_are_the_same_in_a_zip_a_folder_and_a_folder_within(case: Case, tmp_path: Path) -> None:
+    ids = [
+        {message.id for message in read_path(path)[0]}
+        for path in (
+            write_folder(tmp_path / "plain", case.files),
+            write_zip(tmp_path / "export.zip", case.files),
+            write_folder(tmp_path / "outer", {f"inner/{name}": text for name, text in case.files.items()}),
+            write_zip(tmp_path / "n.zip", {f"inner/{name}": text for name, text in case.files.items()}),
+        )
+    ]
+    assert ids[0]
+    assert ids == [ids[0]] * 4
+    assert all(identity.startswith(f"{case.source}:") for identity in ids[0])
+
+
+def test_content_decides_not_the_name_of_the_file(case: Case, tmp_path: Path) -> None:
+    if case.source == "notes":
+        pytest.skip("text has no mark but its ending")
+    archive = write_zip(tmp_path / "holiday.jpg", case.files)
+    assert [importer.name for importer, _ in detect(archive)] == [case.source]
+
+
+def test_every_record_is_accounted_for_beside_a_broken_one(case: Case, tmp_path: Path) -> None:
+    messages, reports = read_path(write_folder(tmp_path / "in", case.broken))
+    report = reports[0]
+    assert messages
+    assert report.seen == len(messages) + report.skipped.total() + report.failed
+    assert report.failed + report.skipped.total() == len(report.problems)
+
+
+def test_broken_files_fail_without_stopping_the_others(case: Case, tmp_path: Path) -> None:
+    if case.source == "email":
+        pytest.skip("any bytes below a header are a mail")
+    messages, reports = read_path(write_folder(tmp_path / "in", case.broken))
+    assert reports[0].failed == 1
+    assert "one" in messages[0].text or "first" in messages[0].text
+
+
+def test_times_are_aware_and_people_have_names(case: Case, tmp_path: Path) -> None:
+    messages, _ = read_path(write_folder(tmp_path / "in", case.files))
+    assert all(message.sent_at.tzinfo is not None for message in messages)
+    assert all(message.author.name and message.author.id.startswith(case.source) for message in messages)
+    assert all(message.conversation and message.conversation_id for message in messages)
+
+
+def test_text_is_handed_on_as_it_is(case: Case, tmp_path: Path) -> None:
+    messages, _ = read_path(write_folder(tmp_path / "in", case.nasty))
+    assert messages[0].text == NASTY
+
+
+def test_reading_is_lazy(case: Case, tmp_path: Path) -> None:
+    [(importer, source)] = detect(write_folder(tmp_path / "in", case.files))
+    report = ImportReport(source.label, importer.name)
+    stream = importer.read(source, report)
+    assert isinstance(stream, Iterator)
+    next(stream)
+    assert report.seen == 1
+
+
+def test_reading_twice_gives_the_same(case: Case, tmp_path: Path) -> None:
+    [(importer, source)] = detect(write_zip(tmp_path / "x.zip", case.files))
+    assert read_source(importer, source)[0] == read_source(importer, source)[0]
+
+
+def test_nothing_is_written_beside_the_export(case: Case, tmp_path: Path) -> None:
+    read_path(write_zip(tmp_path / "x.zip", case.files))
+    assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
+
+
+@pytest.mark.parametrize(
+    "junk", [b"", b"\x00" * 64, b"[" * 100_000, b"PK\x03\x04oops", "\ud800".encode("utf-8", "surrogatepass")]
+)
+def test_junk_is_never_taken_for_an_export(junk: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "junk.bin"
+    path.write_bytes(junk)
+    messages, [report] = read_path(path)
+    assert messages == []
+    assert (report.seen, report.failed) == (1, 1)
