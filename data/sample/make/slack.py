@@ -28,7 +28,7 @@ _WEATHER = (
     "Wind from the west",
     "Fog until ten",
     "Showers after lunch",
-    "Clear and cold",
+    "Clear skies",
     "Mild, some cloud",
 )
 _STAMP = (2026, 10, 31, 0, 0, 0)
