@@ -1,0 +1,48 @@
+"""Rebuild the starter model: `python -m trainer.starter` (tokenizer, training, GGUF)."""
+
+import argparse
+import os
+from pathlib import Path
+
+import persona.backends
+from persona.backends.template import ChatTemplate
+from persona.paths import bundled
+from trainer.export.gguf import Header, write_qwen3
+from trainer.starter import tokenizer
+from trainer.starter.train import Recipe, Run
+
+TEMPLATE = Path(persona.backends.__file__).parent / "templates" / "qwen3.jinja"
+
+
+def main() -> None:
+    """Parse the options and run what is left to do; a killed run continues where it was."""
+    parser = argparse.ArgumentParser(prog="python -m trainer.starter", description=__doc__)
+    parser.add_argument("--work", type=Path, default=Path("runs/starter"), help="checkpoints and metrics")
+    parser.add_argument("--out", type=Path, default=bundled() / "models" / "starter.gguf")
+    parser.add_argument("--tokens", type=int, default=Recipe().tokens, help="training tokens")
+    parser.add_argument("--export-only", action="store_true", help="write the GGUF of the last checkpoint")
+    options = parser.parse_args()
+
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    vocabulary = options.work / "tokenizer.json"
+    if not vocabulary.exists():
+        tokenizer.train(vocabulary)
+    source = TEMPLATE.read_text(encoding="utf-8")
+    recipe = Recipe(tokens=options.tokens)
+    run = Run(recipe, vocabulary, ChatTemplate(source), options.work)
+    if options.export_only:
+        run.resume()
+    else:
+        run.train()
+    header = Header(
+        name="persona-starter",
+        trained_context=recipe.longest,
+        chat_template=source,
+        extra={"persona.starter": True, "general.license": "apache-2.0"},
+    )
+    write_qwen3(options.out, run.model.config, run.model.state_dict(), vocabulary, header)
+    print(f"wrote {options.out} ({options.out.stat().st_size / 1e6:.1f} MB)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""Training of the starter model: a curriculum of ever more memory lines, on fresh lessons only.
+
+Loss: the reply's tokens, plus a fifth of the loss over a sample of the others (learning to predict the
+lines is what grows the copying heads). Muon on the matrices, AdamW on embeddings and norms; constant
+rate, then linear to zero over the last part. No lesson is seen twice, so what is measured on the
+training batches is held out by nature: `exact` is the share of replies whose every token came first.
+"""
+
+import json
+import random
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from transformers import Qwen3Config, Qwen3ForCausalLM
+
+from persona.backends.template import ChatTemplate
+from trainer.starter import rows
+from trainer.starter.bank import load
+from trainer.starter.muon import Muon
+from trainer.starter.tokenizer import VOCABULARY
+
+LEVELS = (1, 2, 3, 4, 6, 8, 12, 16, 22)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """All that decides a run. tokens: how many to train on, padding included."""
+
+    tokens: int = 16_000_000
+    batch_tokens: int = 6_000
+    longest: int = 2_048
+    matrix_rate: float = 0.01
+    vector_rate: float = 2e-3
+    decay_share: float = 0.35
+    advance_at: float = 0.85
+    other_weight: float = 0.2
+    other_share: float = 0.25
+    seed: int = 0
+
+
+def config() -> Qwen3Config:
+    """The shape: 3.8 million parameters, of which 1.0 in the embedding that doubles as the head."""
+    return Qwen3Config(
+        vocab_size=VOCABULARY,
+        hidden_size=256,
+        intermediate_size=640,
+        num_hidden_layers=4,
+        num_attention_heads=8,
+        num_key_value_heads=4,
+        head_dim=32,
+        max_position_embeddings=4096,
+        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
+        tie_word_embeddings=True,
+        use_cache=False,
+    )
+
+
+@dataclass(slots=True)
+class Batch:
+    """ids: [rows, longest], right-padded. reply: the same shape, true where the token is to be said."""
+
+    ids: Tensor
+    reply: Tensor
+    kinds: list[str]
+
+
+class Run:
+    """One training run: model, optimisers, curriculum, and where it writes."""
+
+    def __init__(self, recipe: Recipe, tokenizer: Path, template: ChatTemplate, out: Path) -> None:
+        torch.manual_seed(recipe.seed)
+        self.recipe = recipe
+        self.out = out
+        self.tokenizer = Tokenizer.from_file(str(tokenizer))
+        self.template = template
+        self.bank = load()
+        self.pad = self.tokenizer.encode("<|endoftext|>").ids[0]
+        self.model = Qwen3ForCausalLM(config())
+        matrices = [p for n, p in self.model.named_parameters() if p.ndim == 2 and "embed" not in n]
+        vectors = [p for n, p in self.model.named_parameters() if p.ndim != 2 or "embed" in n]
+        self.optimizers: list[torch.optim.Optimizer] = [
+            Muon(matrices, lr=recipe.matrix_rate, weight_decay=0.05),
+            torch.optim.AdamW(vectors, lr=recipe.vector_rate, betas=(0.9, 0.98), weight_decay=0.0),
+        ]
+        self.rates = [recipe.matrix_rate, recipe.vector_rate]
+        self.seen = 0
+        self.steps = 0
+        self.level = 0
+        self.recent: deque[tuple[str, bool]] = deque(maxlen=600)
+
+    def train(self) -> None:
+        """Run to the end of the recipe, saving every few minutes; continues where `out` left off."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.resume()
+        saved = started = time.monotonic()
+        first = self.seen
+        for batch in self._batches():
+            loss = self._step(batch)
+            if self.steps % 50 == 0:
+                speed = (self.seen - first) / (time.monotonic() - started)
+                self._log(loss, speed)
+            if time.monotonic() - saved > 180:
+                self.save()
+                saved = time.monotonic()
+            if self.seen >= self.recipe.tokens:
+                break
+        self.save()
+
+    def save(self) -> None:
+        """Write model and state, replacing the earlier ones in one move."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "seen": self.seen,
+            "steps": self.steps,
+            "level": self.level,
+            "recipe": asdict(self.recipe),
+        }
+        torch.save(state, self.out / "state.tmp")
+        (self.out / "state.tmp").replace(self.out / "state.pt")
+
+    def resume(self) -> None:
+        """Take up the last checkpoint, if there is one."""
+        file = self.out / "state.pt"
+        if not file.exists():
+            return
+        state: dict[str, Any] = torch.load(file, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.seen, self.steps, self.level = state["seen"], state["steps"], state["level"]
+
+    def _rows(self) -> Iterator[rows.Row]:
+        """Rows at the current level, with a share of easier ones so that nothing is unlearned."""
+        rng = random.Random(self.recipe.seed * 1_000_003 + self.steps)
+        streams = {
+            n: rows.stream(rng.getrandbits(48), n, self.bank, self.tokenizer, self.template) for n in LEVELS
+        }
+        while True:
+            level = self.level if rng.random() < 0.7 else rng.randint(0, self.level)
+            row = next(streams[LEVELS[level]])
+            if len(row.ids) <= self.recipe.longest:
+                yield row
+
+    def _batches(self) -> Iterator[Batch]:
+        """Batches of rows of like length, drawn from a pool, in random order."""
+        source = self._rows()
+        rng = random.Random(self.recipe.seed + 7)
+        while True:
+            pool = sorted((next(source) for _ in range(192)), key=lambda r: len(r.ids))
+            groups: list[list[rows.Row]] = [[]]
+            for row in pool:
+                if groups[-1] and len(row.ids) * (len(groups[-1]) + 1) > self.recipe.batch_tokens:
+                    groups.append([])
+                groups[-1].append(row)
+            rng.shuffle(groups)
+            yield from (self._batch(g) for g in groups)
+
+    def _batch(self, group: list[rows.Row]) -> Batch:
+        longest = max(len(r.ids) for r in group)
+        ids = torch.full((len(group), longest), self.pad)
+        reply = torch.zeros((len(group), longest), dtype=torch.bool)
+        for i, row in enumerate(group):
+            ids[i, : len(row.ids)] = torch.tensor(row.ids)
+            reply[i, row.start : len(row.ids)] = True
+        return Batch(ids, reply, [r.kind for r in group])
+
+    def _step(self, batch: Batch) -> float:
+        recipe = self.recipe
+        hidden = self.model.model(input_ids=batch.ids).last_hidden_state[:, :-1]
+        target = batch.ids[:, 1:]
+        reply = batch.reply[:, 1:]
+        others = ~reply & (target != self.pad) & (torch.rand(target.shape) < recipe.other_share)
+        logits = self.model.lm_head(hidden[reply])
+        said = torch.nn.functional.cross_entropy(logits, target[reply])
+        other = torch.nn.functional.cross_entropy(self.model.lm_head(hidden[others]), target[others])
+        loss: Tensor = said + recipe.other_weight * other
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = rate * self._schedule()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.seen += batch.ids.numel()
+        self.steps += 1
+        self._judge(batch, reply, logits.argmax(-1) == target[reply])
+        return float(said.detach())
+
+    def _schedule(self) -> float:
+        left = 1 - self.seen / self.recipe.tokens
+        return min(1.0, self.steps / 50 + 0.02, max(left, 0.0) / self.recipe.decay_share)
+
+    def _judge(self, batch: Batch, reply: Tensor, right: Tensor) -> None:
+        """Note which replies were right to the last token; go up a level when most are."""
+        at = reply.nonzero()[:, 0]
+        wrong = torch.zeros(len(batch.kinds), dtype=torch.long).index_add_(0, at, (~right).long())
+        self.recent.extend((kind, not bad) for kind, bad in zip(batch.kinds, wrong.tolist(), strict=True))
+        reads = [ok for kind, ok in self.recent if kind == "read"]
+        if (
+            len(reads) > 250
+            and self.level < len(LEVELS) - 1
+            and sum(reads) / len(reads) >= self.recipe.advance_at
+        ):
+            self.level += 1
+            self.recent.clear()
+
+    def _log(self, loss: float, speed: float) -> None:
+        kinds: dict[str, list[bool]] = {}
+        for kind, ok in self.recent:
+            kinds.setdefault(kind, []).append(ok)
+        exact = {kind: round(sum(v) / len(v), 3) for kind, v in sorted(kinds.items())}
+        line = {"steps": self.steps, "tokens": self.seen, "level": LEVELS[self.level], "loss": round(loss, 3)}
+        entry = json.dumps({**line, "tokens_per_second": round(speed), "exact": exact})
+        print(entry, flush=True)
+        with (self.out / "metrics.jsonl").open("a") as log:
+            log.write(entry + "\n")
