@@ -64,18 +64,11 @@ def test_refusals_say_what_they_must() -> None:
     assert all("don't know" in reply for reply in bank.dont_know)
 
 
-@pytest.mark.parametrize(
-    ("line", "said"),
-    [
-        ("a {nonsense} line", "unknown slot"),
-        ("an {unclosed} line", "unknown slot"),
-    ],
-)
-def test_an_unknown_slot_is_refused(tmp_path: Path, line: str, said: str) -> None:
+def test_an_unknown_slot_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "bank"
     shutil.copytree(FOLDER, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "chatter.toml").write_text(f'lines = ["{line}"]\n', encoding="utf-8")
-    with pytest.raises(BankError, match=said):
+    (folder / "chatter.toml").write_text('lines = ["a {nonsense} line"]\n', encoding="utf-8")
+    with pytest.raises(BankError, match="unknown slot"):
         load(folder)
 
 
