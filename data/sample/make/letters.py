@@ -97,7 +97,7 @@ def write_notes(folder: Path) -> dict[str, str]:
             tags = ", ".join(note.get("tags", []))
             text = f"---\ndate: {day}T20:30:00\ntags: [{tags}]\n---\n\n{text}"
         else:
-            path = path.with_name(f"{day} {path.name}")
+            path = path.with_name(f"{day}-{path.name}")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8", newline="\n")
         if "key" in note:
