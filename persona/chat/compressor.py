@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from persona.chat.store import Summary, Turn
+from persona.chat.turns import Summary, Turn
 
 SHARE = 0.2
 """Tokens of a summary for each token folded."""

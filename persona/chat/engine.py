@@ -110,7 +110,8 @@ class Engine:
         yield from self._answer(asked, again, cancel, previous)
 
     def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
-        """Work for quiet moments: fold above the high mark, then prefill the canonical history.
+        """Work for quiet moments: fold above the high mark, prefill the canonical history, and give
+        messages their vectors where an import left some without.
 
         Returns early when `cancel` is set. A turn that starts meanwhile sets `cancel` itself, so
         that it never waits for more than a batch of tokens.
@@ -125,6 +126,8 @@ class Engine:
             self._manager.idle_fold(draft)
             if not cancel.is_set():
                 self.backend.prefill(build(self._manager.plan(draft).scene), cancel)
+            if not cancel.is_set():
+                self.memory.embed_pending(cancel=cancel)
         finally:
             with self._guard:
                 if self._idle_cancel is cancel:

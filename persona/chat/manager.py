@@ -21,6 +21,10 @@ from persona.config import Compression, Settings
 SUMMARY_SHARE = 0.35
 """Share of the history budget above which summaries are merged."""
 
+WINDOW_FULL, WINDOW_KEPT = 0.9, 0.6
+"""Without compression: shares of the history budget above which, and down to which, the oldest turns
+are dropped from the prompt; what is above is room for the message."""
+
 _LEAST_SUMMARY_TOKENS = 48
 """A summary may take this much, however little was folded: a line or two."""
 
@@ -225,17 +229,17 @@ class ConversationManager:
     def _window(self, draft: Draft, bare: Scene, budget: Budget) -> list[HistoryTurn]:
         """The turns shown when nothing is folded: as many of the newest as fit.
 
-        The oldest are dropped in batches down to the high mark, for a window that moved with every
-        turn would keep no prefix. Where the batches fell is worked out anew each time, against the
-        budget without a message, and so is the same in every process.
+        The oldest are dropped in batches, for a window that moved with every turn would keep no
+        prefix. Where the batches fell is worked out anew each time, against the budget without a
+        message, and so is the same in every process.
         """
         usual = self._budget(draft, replace(bare, message="" if bare.message is not None else None)).history
         history = self._history(draft)
         first, held = 0, 0
         for last, exchange in enumerate(history):
             held += self._cost(exchange)
-            if held > usual:
-                while first < last and held > self._chat.high_mark * usual:
+            if held > WINDOW_FULL * usual:
+                while first < last and held > WINDOW_KEPT * usual:
                     held -= self._cost(history[first])
                     first += 1
         return self._newest_within(history[first:], budget.history)

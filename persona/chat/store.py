@@ -10,108 +10,29 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
 
 from knowledge.text import one_line, printable
 from persona.backends.base import Usage
 from persona.chat.events import Status
 from persona.chat.schema import migrate
+from persona.chat.turns import (
+    MemoryRef,
+    Session,
+    Summary,
+    Turn,
+    TurnRole,
+    session_of,
+    summary_of,
+    turn_of,
+)
 from persona.errors import SessionError
 
+__all__ = ["MemoryRef", "Session", "SessionStore", "Summary", "Turn", "TurnRole"]
+
 TITLE_LENGTH = 60
-
-TurnRole = Literal["user", "assistant"]
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    """One chat. turns: how many messages `SessionStore.turns` gives for it."""
-
-    id: str
-    title: str
-    created_at: datetime
-    updated_at: datetime
-    turns: int
-
-    def as_json(self) -> dict[str, Any]:
-        """The shape of `sessions list`."""
-        return {
-            "id": self.id,
-            "title": self.title,
-            "created_at": self.created_at.isoformat(),
-            "updated_at": self.updated_at.isoformat(),
-            "turns": self.turns,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryRef:
-    """A memory a reply was shown: the archive's message id, and why it was chosen. Never its text."""
-
-    id: str
-    rank: int
-    score: float
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One message of a chat.
-
-    number: the exchange it belongs to, from 1; a question and its reply share it.
-    thinking_on: whether the model was allowed to think. active: false for a reply that was
-    regenerated since. correspondent: who the user spoke as, None for the owner.
-    """
-
-    id: str
-    session_id: str
-    number: int
-    role: TurnRole
-    text: str
-    thinking: str
-    status: Status
-    created_at: datetime
-    correspondent: str | None = None
-    memories: tuple[MemoryRef, ...] = ()
-    usage: Usage | None = None
-    thinking_on: bool = False
-    active: bool = True
-
-    def as_json(self) -> dict[str, Any]:
-        """The shape of a turn in `sessions show`."""
-        return {
-            "id": self.id,
-            "role": self.role,
-            "text": self.text,
-            "thinking": self.thinking,
-            "status": self.status,
-            "created_at": self.created_at.isoformat(),
-            "number": self.number,
-            "thinking_on": self.thinking_on,
-            "correspondent": self.correspondent,
-            "memories": [asdict(m) for m in self.memories],
-            "usage": asdict(self.usage) if self.usage else None,
-            "active": self.active,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """A frozen block that stands for exchanges `first_turn` to `last_turn` in the prompt.
-
-    level: 1 for turns folded directly, one more for each merge. turn_ids: the messages folded in.
-    """
-
-    n: int
-    strategy: str
-    level: int
-    first_turn: int
-    last_turn: int
-    text: str
-    turn_ids: tuple[str, ...]
 
 
 class SessionStore:
@@ -152,14 +73,14 @@ class SessionStore:
     def list(self) -> Sequence[Session]:
         """Every chat, the latest used first."""
         rows = self._read(f"{_SESSIONS} ORDER BY updated_at DESC, id")
-        return [_session(row) for row in rows]
+        return [session_of(row) for row in rows]
 
     def get(self, session_id: str) -> Session:
         """One chat. Raises SessionError when there is none of that id."""
         rows = self._read(f"{_SESSIONS} WHERE id = ?", (session_id,))
         if not rows:
             raise SessionError(f"there is no session `{session_id}`", "see `persona sessions list`")
-        return _session(rows[0])
+        return session_of(rows[0])
 
     def rename(self, session_id: str, title: str) -> Session:
         """Give a chat another title."""
@@ -181,14 +102,14 @@ class SessionStore:
         self.get(session_id)
         where = "session = ?" if alternatives else "session = ? AND active = 1"
         rows = self._read(f"SELECT * FROM turns WHERE {where} ORDER BY number, n", (session_id,))
-        return [_turn(row) for row in rows]
+        return [turn_of(row) for row in rows]
 
     def turn(self, turn_id: str) -> Turn:
         """One message. Raises SessionError when there is none of that id."""
         rows = self._read("SELECT * FROM turns WHERE id = ?", (turn_id,))
         if not rows:
             raise SessionError(f"there is no turn `{turn_id}`", "see `persona sessions show`")
-        return _turn(rows[0])
+        return turn_of(rows[0])
 
     def add_user(self, session_id: str, text: str, *, correspondent: str | None = None) -> Turn:
         """Append the user's message, which opens a new exchange."""
@@ -257,7 +178,7 @@ class SessionStore:
             " WHERE turns_text MATCH ? ORDER BY turns_text.rank, turns.n DESC LIMIT ?",
             (" ".join(words) + "*", limit),
         )
-        return [_turn(row) for row in rows]
+        return [turn_of(row) for row in rows]
 
     # Summaries
 
@@ -268,7 +189,7 @@ class SessionStore:
             (session_id, strategy),
         )
         gone = {n for row in rows for n in json.loads(row["replaces"])}
-        return [_summary(row) for row in rows if row["n"] not in gone]
+        return [summary_of(row) for row in rows if row["n"] not in gone]
 
     def add_summary(
         self,
@@ -376,43 +297,3 @@ def _insert_turn(
     db.execute(f"INSERT INTO turns({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
     db.execute("UPDATE sessions SET updated_at = ? WHERE id = ?", (now, session_id))
     return turn_id
-
-
-def _session(row: sqlite3.Row) -> Session:
-    return Session(
-        row["id"],
-        row["title"],
-        datetime.fromisoformat(row["created_at"]),
-        datetime.fromisoformat(row["updated_at"]),
-        row["turns"],
-    )
-
-
-def _turn(row: sqlite3.Row) -> Turn:
-    return Turn(
-        id=row["id"],
-        session_id=row["session"],
-        number=row["number"],
-        role=row["role"],
-        text=row["text"],
-        thinking=row["thinking"],
-        status=row["status"],
-        created_at=datetime.fromisoformat(row["created_at"]),
-        correspondent=row["correspondent"],
-        memories=tuple(MemoryRef(**m) for m in json.loads(row["memories"])),
-        usage=Usage(**json.loads(row["usage"])) if row["usage"] else None,
-        thinking_on=bool(row["thinking_on"]),
-        active=bool(row["active"]),
-    )
-
-
-def _summary(row: sqlite3.Row) -> Summary:
-    return Summary(
-        n=row["n"],
-        strategy=row["strategy"],
-        level=row["level"],
-        first_turn=row["first_turn"],
-        last_turn=row["last_turn"],
-        text=row["text"],
-        turn_ids=tuple(json.loads(row["turns"])),
-    )

@@ -26,8 +26,8 @@ for _language, _words in _STOP_WORDS.items():
 
 # Every sentence may start with these; starting with them is no habit.
 _PLAIN_OPENERS = frozenset(
-    "i a an my we our he she they his her there here if when where what how why who which no one some all "
-    "can could will would did does has had let please as at by from or then after before because still".split()
+    "i a an my we our he she they his her there here if when where what how why who which no one some "
+    "all can could will would did does has had let please as at by from or then after before because".split()
 )
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")

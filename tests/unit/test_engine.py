@@ -47,6 +47,11 @@ class Shelf:
     asked: list[tuple[str, tuple[str, ...], int | None]] = field(default_factory=list)
     fails: Exception | None = None
     closed: bool = False
+    embedded: int = 0
+
+    def embed_pending(self, progress: object = None, cancel: threading.Event | None = None) -> int:
+        self.embedded += 1
+        return 0
 
     def search(
         self,
@@ -388,6 +393,7 @@ def test_idle_prefills_the_history_that_the_next_turn_starts_with(house: House) 
     house.engine.idle(first.session_id)
     canonical = house.backend.prefilled[-1]
     assert canonical.messages[-1].role == "assistant"
+    assert house.shelf.embedded == 1
     house.say("next", session_id=first.session_id)
     assert house.backend.prompts[-1].messages[: len(canonical.messages)] == canonical.messages
 
@@ -410,6 +416,7 @@ def test_idle_does_nothing_once_cancelled(house: House) -> None:
     cancel.set()
     house.engine.idle(first.session_id, cancel)
     assert house.backend.prefilled == []
+    assert house.shelf.embedded == 0
 
 
 def test_the_context_report_adds_up(house: House) -> None:
