@@ -33,7 +33,7 @@ def enter(home: Path) -> None:
     """
     home = home.expanduser().resolve()
     os.environ["PERSONA_HOME"] = str(home)
-    if paths.knowledge_dir().exists() and not _marker().exists():
+    if not _marker().exists() and paths.knowledge_dir().exists() and _holds_messages():
         raise PersonaError(
             f"{home} holds other messages; the sample twin would be mixed with them",
             "give `--home` an empty folder, or leave it out",
@@ -56,10 +56,18 @@ def prepare(home: Path, progress: Callable[[Progress], None] | None = None, *, e
         if _state() != wanted:
             _mark(_BEGUN)
             memory.ingest(parts, me=[OWNER], progress=progress)
+            card.refresh(paths.card_file(), memory)
             _mark(wanted)
         if embed:
             memory.embed_pending(progress)
-        card.load_or_make(paths.card_file(), memory)
+
+
+def _holds_messages() -> bool:
+    from persona import config
+    from persona.chat import opening
+
+    with closing(opening.open_memory(config.load())) as memory:
+        return bool(memory.messages(limit=1, include_all=True))
 
 
 def _marker() -> Path:

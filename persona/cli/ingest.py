@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from persona.cli.output import emit, json_option, note, progress, say, table
-from persona.cli.stores import open_memory
+from persona.cli.stores import open_memory, refresh_card
 
 if TYPE_CHECKING:
     from knowledge.memory import IngestResult
@@ -38,6 +38,8 @@ def ingest(
         result = memory.ingest(
             [Path(p) for p in paths], me=me, source=source, dry_run=dry_run, progress=report
         )
+        if not dry_run:
+            refresh_card(memory)
     if as_json:
         data: dict[str, Any] = result.as_json()
         if list_failed:
@@ -51,7 +53,7 @@ def ingest(
 
 
 def _anything_read(total: "ImportReport") -> bool:
-    return total.imported + total.updated + total.duplicates > 0
+    return total.seen > total.failed
 
 
 def _show(result: "IngestResult", dry_run: bool, list_failed: bool) -> None:

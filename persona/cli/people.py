@@ -3,7 +3,7 @@
 import click
 
 from persona.cli.output import emit, json_option, note, say
-from persona.cli.stores import open_memory
+from persona.cli.stores import open_memory, refresh_card
 
 
 @click.group()
@@ -18,6 +18,8 @@ def me(names: tuple[str, ...], as_json: bool) -> None:
     """Say which person is you (a whole name, handle, address or id), or show who it is."""
     with open_memory() as memory:
         owner = memory.set_owner(names) if names else memory.owner()
+        if names:
+            refresh_card(memory)
     if as_json:
         emit({"owner": {"name": owner.name, "identities": list(owner.identity_ids)} if owner else None})
     elif owner:

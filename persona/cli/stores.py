@@ -26,3 +26,11 @@ def open_sessions() -> Iterator["SessionStore"]:
 
     with closing(opening.open_sessions()) as store:
         yield store
+
+
+def refresh_card(memory: "MemoryStore") -> None:
+    """Make the persona card anew after the archive changed, unless the user edited it."""
+    from persona import paths
+    from persona.chat import card
+
+    card.refresh(paths.card_file(), memory)
