@@ -41,6 +41,31 @@ def slack_record(text: str = "hello", ts: str = "1710240000.000100", **fields: o
     return {"type": "message", "user": "U1", "text": text, "ts": ts, **fields}
 
 
+def discord_record(
+    content: str = "hello", number: int = 1060953753550860429, **fields: object
+) -> dict[str, object]:
+    """A plain message of Mira's."""
+    author = {"id": "77", "name": "mira.sol", "nickname": "Mira", "isBot": False}
+    record = {
+        "id": str(number),
+        "type": "Default",
+        "timestamp": "2024-03-12T10:00:00+00:00",
+        "content": content,
+    }
+    return {**record, "author": author, **fields}
+
+
+def discord_file(*records: object, **channel: object) -> str:
+    """One channel as DiscordChatExporter writes it."""
+    place = {"id": "11", "type": "GuildTextChat", "category": "Text", "name": "general", **channel}
+    head = {
+        "guild": {"id": "1", "name": "Harbour"},
+        "channel": place,
+        "dateRange": {"after": None, "before": None},
+    }
+    return json.dumps({**head, "messages": list(records), "messageCount": 99})
+
+
 def mail_text(
     body: str = "Hello Jonas",
     message_id: str = "<1@example.org>",

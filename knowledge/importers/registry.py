@@ -5,13 +5,14 @@ from pathlib import Path, PurePosixPath
 
 from knowledge.errors import ImportFailed
 from knowledge.importers.base import Importer
+from knowledge.importers.discord import DiscordImporter
 from knowledge.importers.mail import EmailImporter
 from knowledge.importers.notes import NotesImporter, is_note
 from knowledge.importers.slack import SlackImporter
 from knowledge.importers.source import UNREADABLE, EmptyBox, FileBox, Limits, Source, is_zip, open_source
 from knowledge.records import ImportReport, Message, Problem
 
-IMPORTERS: tuple[Importer, ...] = (SlackImporter(), EmailImporter(), NotesImporter())
+IMPORTERS: tuple[Importer, ...] = (SlackImporter(), DiscordImporter(), EmailImporter(), NotesImporter())
 """Every importer; the order settles ties."""
 
 Found = list[tuple[Importer, Source]]

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from export_samples import (
+    discord_file,
+    discord_record,
     mail_text,
     mbox,
     read_path,
@@ -40,6 +42,15 @@ CASES = [
         ),
         {**slack_files(slack_record("one")), "general/2024-03-13.json": b"[{"},
         slack_files(slack_record(NASTY)),
+    ),
+    Case(
+        "discord",
+        {"c.json": discord_file(*(discord_record(f"Text {n}", n) for n in (1, 2, 3)))},
+        {
+            "a.json": discord_file(discord_record("one", 1)),
+            "b.json": discord_file(discord_record("lost", 2))[:-60],
+        },
+        {"c.json": discord_file(discord_record(NASTY))},
     ),
     Case(
         "email",

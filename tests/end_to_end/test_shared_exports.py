@@ -77,6 +77,25 @@ def test_the_slackdump_archives(exports: Path) -> None:
     assert {m.id for m in archived} == {m.id for m in exported}
 
 
+def test_the_discord_exports(exports: Path) -> None:
+    folder = exports / "discord/slatinsky-DCE-frontend/example_guild"
+    general, report = read(next(folder.glob("*general*.json")))
+    assert (report.seen, len({m.author.id for m in general})) == (35, 4)
+    assert sum(m.kind is Kind.SYSTEM for m in general) == 4
+    assert sum(not m.text for m in general) == 3
+    assert general[0].sent_at == datetime.fromisoformat("2023-01-06T14:03:03.853+00:00")
+    assert general[-1].sent_at == datetime.fromisoformat("2023-01-06T16:05:35.860+00:00")
+    talks = [read(file)[0] for file in sorted(folder.glob("*chill talk*.json"))]
+    assert sorted(map(len, talks)) == [5, 6]
+    assert len({m.id for talk in talks for m in talk}) == 6
+    thread, _ = read(next((folder / "_threads").glob("*.json")))
+    assert (len(thread), len({m.author.id for m in thread}), sum(bool(m.reply_to) for m in thread)) == (
+        5,
+        3,
+        2,
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "count"),
     [
@@ -230,7 +249,7 @@ def test_the_obsidian_vault(exports: Path) -> None:
 
 
 def test_each_file_of_the_samples_is_read_without_an_error(exports: Path) -> None:
-    for folder in ("slack", "email", "notes"):
+    for folder in ("slack", "discord", "email", "notes"):
         messages, reports = read_path(exports / folder)
         assert messages
         assert sum(r.seen for r in reports) == len(messages) + sum(
