@@ -16,7 +16,13 @@ from persona.chat.turns import Summary, Turn
 SHARE = 0.2
 """Tokens of a summary for each token folded."""
 
+_LEAST_WORDS = 2
+"""Content words, politeness apart, that a sentence needs to tell anything: "I'm vegan"."""
+
 _SENTENCE = re.compile(r"[^\n.!?…]+(?:[.!?…]+(?=\S)[^\n.!?…]*)*[.!?…]*")
+_ABBREVIATED = re.compile(
+    r"\b(?:dr|mr|mrs|ms|prof|st|sr|sra|jr|vs|ca|approx|nr|e\.g|i\.e|z\.b|d\.h|bzw)\.$", re.IGNORECASE
+)
 _WORD = re.compile(r"[^\W\d_][\w’'-]*")
 _NUMBER = re.compile(r"\d")
 _NAME = re.compile(r"(?<=[\w,;:)] )[A-ZÀ-Þ][\w’'-]+")
@@ -35,10 +41,10 @@ _DECISION = re.compile(
     r"is called|named|remember|entschied\w*|weil|porque|parce que)\b",
     re.IGNORECASE,
 )
-_EMPTY_WORDS = re.compile(
-    r"\W*(?:hi|hey|hello|hallo|hola|olá|salut|thanks?|thank you|danke|obrigad[ao]|merci|ok|okay|cool|nice|"
-    r"great|sure|yes|no|yeah|yep|nope|good (?:morning|evening|night)|how are you|bye|see you|noted|got it|"
-    r"lol|haha)\b",
+_POLITE = re.compile(
+    r"(?:\W*\b(?:hi|hey|hello|hallo|hola|olá|salut|thanks?|thank you|danke|obrigad[ao]|merci|ok|okay|cool|"
+    r"nice|great|sure|yes|no|yeah|yep|nope|good (?:morning|evening|night)|how are you|bye|see you|noted|"
+    r"got it|never mind|lol|haha)\b)+",
     re.IGNORECASE,
 )
 _NOT_KNOWN = re.compile(
@@ -62,7 +68,16 @@ class _Line:
 
 def sentences(text: str) -> list[str]:
     """The sentences of `text`, each a verbatim piece of it; a line end always ends one."""
-    found = (match.group().strip() for match in _SENTENCE.finditer(text))
+    found: list[str] = []
+    start: int | None = None
+    for match in _SENTENCE.finditer(text):
+        start = match.start() if start is None else start
+        if _ABBREVIATED.search(match.group()) and text[match.end() : match.end() + 1] == " ":
+            continue
+        found.append(text[start : match.end()].strip())
+        start = None
+    if start is not None:
+        found.append(text[start:].strip())
     return [s for s in found if s]
 
 
@@ -74,7 +89,9 @@ def extract(turns: Sequence[Turn], tokens: int, count: Callable[[str], int]) -> 
     chosen: list[_Line] = []
     covered: set[str] = set()
     left = tokens
-    for line in sorted(_candidates(turns), key=lambda c: (-c.score, c.order)):
+    # The user's own words first: a reply mostly repeats what the archive holds anyway.
+    ranked = sorted(_candidates(turns), key=lambda c: (c.turn.role != "user", -c.score, c.order))
+    for line in ranked:
         cost = count(line.text + "\n")
         if cost <= left and not line.words <= covered:
             chosen.append(line)
@@ -101,13 +118,15 @@ def _candidates(turns: Sequence[Turn]) -> Iterable[_Line]:
     seen = Counter(word for _, sentence in spoken for word in _content(sentence))
     for order, (turn, sentence) in enumerate(spoken):
         words = _content(sentence)
-        if score := _telling(turn, sentence, words, seen):
+        if score := _telling(sentence, words, seen):
             yield _Line(order, turn, sentence, words, score)
 
 
-def _telling(turn: Turn, sentence: str, words: frozenset[str], seen: Counter[str]) -> float:
+def _telling(sentence: str, words: frozenset[str], seen: Counter[str]) -> float:
     """How much a sentence tells that the rest of the chat would miss; 0 when it can go."""
-    if not words or sentence.endswith("?") or _NOT_KNOWN.search(sentence):
+    polite = _POLITE.match(sentence)
+    telling = _content(sentence[polite.end() :]) if polite else words
+    if len(telling) < _LEAST_WORDS or sentence.endswith("?") or _NOT_KNOWN.search(sentence):
         return 0.0
     score = 0.0
     score += 2.0 * bool(_NUMBER.search(sentence))
@@ -116,13 +135,10 @@ def _telling(turn: Turn, sentence: str, words: frozenset[str], seen: Counter[str
     score += 1.5 * bool(_SELF.search(sentence))
     score += 1.5 * bool(_DECISION.search(sentence))
     score += 0.3 * sum(1 for w in words if seen[w] == 1 and len(w) > 4)
-    if _EMPTY_WORDS.match(sentence) and score < 3.5:
-        return 0.0
     if score < 1.5:
         return 0.0
-    # A long sentence takes the room of several; a reply only repeats what the archive holds anyway.
-    score /= 1 + len(words) / 30
-    return score if turn.role == "user" else score * 0.3
+    # A long sentence takes the room of several.
+    return score / (1 + len(words) / 30)
 
 
 def _content(sentence: str) -> frozenset[str]:

@@ -31,6 +31,8 @@ def summary(n: int, level: int) -> Summary:
         ("it cost 3.50 at example.org. ok", ["it cost 3.50 at example.org.", "ok"]),
         ("no stop\nnext line", ["no stop", "next line"]),
         ("Wait... what?! Yes…", ["Wait...", "what?!", "Yes…"]),
+        ("I saw Dr. Fontes at 9:30. bye", ["I saw Dr. Fontes at 9:30.", "bye"]),
+        ("ask the Dr.\nor nobody, e.g. me, vs. ", ["ask the Dr.", "or nobody, e.g. me, vs."]),
         ("", []),
         ("...", []),
     ],
@@ -67,6 +69,24 @@ def test_the_users_words_come_before_replies() -> None:
 def test_what_was_said_twice_is_kept_once() -> None:
     turns = [turn(1, "My dog is called Rufus."), turn(2, "my dog is called Rufus!")]
     assert len(extract(turns, 200, count).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("I'm vegan", True),
+        ("ok, yes I am vegan now", True),
+        ("my cat is Tom", True),
+        ("ich habe eine neue Nummer: 0176 555", True),
+        ("never mind", False),
+        ("thanks, that was great!", False),
+        ("Good morning, Mira", False),
+        ("what is your name?", False),
+        ("I don't know.", False),
+    ],
+)
+def test_short_sentences(text: str, kept: bool) -> None:
+    assert bool(extract([turn(1, text)], 200, count)) is kept
 
 
 def test_nothing_telling_gives_nothing() -> None:
