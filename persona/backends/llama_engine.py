@@ -54,6 +54,11 @@ def last_errors() -> str:
     return "; ".join(_errors)
 
 
+def has_gpu() -> bool:
+    """Whether this build of the engine can put layers on a GPU."""
+    return bool(lib.llama_supports_gpu_offload())
+
+
 class Aborted(Exception):
     """An evaluation was stopped by `abort_when`; what was evaluated before stays usable."""
 
