@@ -1,0 +1,125 @@
+"""Pictures of the app for the README: the real app, the sample twin, a real model.
+
+    python scripts/screenshots.py [--model NAME_OR_PATH] [--out docs/screenshots]
+
+Writes welcome, chat, thinking, narrow and light as SVG. Takes a minute; needs no terminal.
+"""
+
+import argparse
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from persona import config
+from persona.config import Settings
+from persona.demo import DEMO_QUESTIONS, enter, prepare
+from persona.logs import start as start_logging
+from persona.offline import stay_on_this_machine
+from persona.tui.app import PersonaApp
+from persona.tui.opening import Opening
+from persona.tui.widgets.memories import MemoryList
+from persona.tui.widgets.messages import Thinking, TwinMessage
+from persona.tui.widgets.prompt import Prompt
+from persona.tui.widgets.status import StatusBar
+
+WIDE, NARROW = (100, 32), (60, 30)
+PATIENCE = 300.0
+"""Seconds to wait for a reply; a large model on two cores needs some of them."""
+
+Shooter = Callable[[Pilot[None], str], None]
+
+
+async def wait_until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
+    """Poll `condition` until it is true. Raises TimeoutError."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("the app never got there")
+        await pilot.pause(0.05)
+    await pilot.pause(0.3)
+
+
+async def ask(pilot: Pilot[None], question: str) -> None:
+    """Send `question` and wait for the end of the reply and of the quiet work after it."""
+    screen = pilot.app.screen
+    replies = len(screen.query(TwinMessage))
+    screen.query_one(Prompt).replace_with(question)
+    await pilot.press("enter")
+    await wait_until(pilot, lambda: len(screen.query(TwinMessage)) > replies)
+    status = screen.query_one(StatusBar)
+    await wait_until(pilot, lambda: not status.doing and not status.indexing)
+
+
+async def wide(app: PersonaApp, shoot: Shooter) -> None:
+    """The welcome, a chat with its memories open, and a reply that was thought about."""
+    async with app.run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: app.room.engine)
+        await pilot.press("up")
+        await pilot.pause(0.3)
+        shoot(pilot, "welcome")
+        await pilot.press("escape")
+        for question in DEMO_QUESTIONS[:2]:
+            await ask(pilot, question)
+        pilot.app.screen.query(MemoryList).last().opened = True
+        await pilot.pause(0.5)
+        shoot(pilot, "chat")
+        await pilot.press("ctrl+n", "ctrl+t")
+        await ask(pilot, DEMO_QUESTIONS[-1])
+        for fold in pilot.app.screen.query(Thinking):
+            fold.opened = True
+        await pilot.pause(0.5)
+        shoot(pilot, "thinking")
+        pilot.app.theme = "persona-light"
+        await pilot.pause(0.5)
+        shoot(pilot, "light")
+
+
+async def narrow(app: PersonaApp, shoot: Shooter) -> None:
+    """A chat on sixty columns."""
+    async with app.run_test(size=NARROW) as pilot:
+        await wait_until(pilot, lambda: app.room.engine)
+        for question in DEMO_QUESTIONS[:2]:
+            await ask(pilot, question)
+        shoot(pilot, "narrow")
+
+
+def main() -> None:
+    """Prepare the sample twin in a temporary home and take every picture."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--model", help="a catalogue name or a GGUF file (default: the starter model)")
+    options.add_argument("--out", type=Path, default=Path("docs/screenshots"))
+    chosen = options.parse_args()
+    stay_on_this_machine()
+    start_logging()
+    with tempfile.TemporaryDirectory(prefix="persona-screenshots-", ignore_cleanup_errors=True) as home:
+        if chosen.model:
+            os.environ["PERSONA_MODEL__NAME"] = chosen.model
+        enter(Path(home))
+        prepare(Path(home))
+        settings = config.load()
+        chosen.out.mkdir(parents=True, exist_ok=True)
+
+        def shoot(pilot: Pilot[None], name: str) -> None:
+            file = chosen.out / f"{name}.svg"
+            file.write_text(pilot.app.export_screenshot(title="persona"), encoding="utf-8")
+            print(file)
+
+        for scene in (wide, narrow):
+            app = make_app(settings)
+            asyncio.run(scene(app, shoot))
+            app.room.close()
+
+
+def make_app(settings: Settings) -> PersonaApp:
+    """The app as `persona demo` opens it, on the home that is prepared."""
+    return PersonaApp(Opening(settings).open, settings=settings, questions=DEMO_QUESTIONS[:3])
+
+
+if __name__ == "__main__":
+    main()
