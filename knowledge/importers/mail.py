@@ -163,7 +163,8 @@ def _convert(mail: Mail, fallback: datetime, threads: _Threads) -> Message:
     name, address = sender(mail.message)
     subject = mail.header("Subject")
     sent_at, guessed = sent(mail.message, fallback)
-    reply = own_words(mail.body, subject)
+    body = mail.body
+    reply = own_words(body, subject)
     gmail = mail.header("X-GM-THRID")
     root = threads.root(mail)
     thread, conversation = threads.opening(root)
@@ -179,7 +180,7 @@ def _convert(mail: Mail, fallback: datetime, threads: _Threads) -> Message:
         kind=kind,
         thread=thread,
         reply_to=threads.archive_id(mail.parent),
-        raw=mail.body if mail.body.strip() != reply.text else None,
+        raw=body if body.strip() != reply.text else None,
         flags=(*reply.flags, "date-guessed") if guessed else reply.flags,
     )
 

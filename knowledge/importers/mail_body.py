@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from email.message import Message
+from typing import Any
 
 from inscriptis import get_text
 from inscriptis.css_profiles import CSS_PROFILES
@@ -23,27 +24,38 @@ _DEPTH = 30
 
 def body_text(message: Message) -> str:
     """The decoded body: plain text where there is some, else the HTML as text; "" when neither."""
-    return "\n\n".join(text for text in _texts(message, _DEPTH) if text.strip()).strip("\n")
+    texts = (_shown(part) for part in _parts(message, _DEPTH))
+    return "\n\n".join(text for text in texts if text.strip()).strip("\n")
 
 
-def _texts(part: Message, depth: int) -> Iterator[str]:
+def body_source(message: Message) -> str:
+    """The body as it was sent, decoded only: what identifies it, whatever is made of it later."""
+    return "\n\n".join(_decoded(part) for part in _parts(message, _DEPTH))
+
+
+def _shown(part: Message) -> str:
+    text = _decoded(part)
+    if part.get_content_type() == "text/html":
+        return html_text(text)
+    return _unflowed(text, part) if _parameter(part, "format") == "flowed" else text
+
+
+def _parts(part: Message, depth: int) -> Iterator[Message]:
+    """The text parts that a reader is shown, in order."""
     kind = part.get_content_type()
     if depth == 0 or part.get_content_disposition() == "attachment" or kind == "message/rfc822":
         return
     children = _children(part)
     if kind == "multipart/alternative":
-        yield _best(children, depth)
+        yield from _best(children, depth)
     elif kind in ("multipart/related", "multipart/signed", "multipart/report"):
         for child in children[:1]:
-            yield from _texts(child, depth - 1)
+            yield from _parts(child, depth - 1)
     elif children:
         for child in children:
-            yield from _texts(child, depth - 1)
-    elif kind == "text/html":
-        yield html_text(_decoded(part))
-    elif kind == "text/plain":
-        text = _decoded(part)
-        yield _unflowed(text, part) if _parameter(part, "format") == "flowed" else text
+            yield from _parts(child, depth - 1)
+    elif kind in ("text/html", "text/plain"):
+        yield part
 
 
 def _children(part: Message) -> list[Message]:
@@ -51,15 +63,13 @@ def _children(part: Message) -> list[Message]:
     return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
 
 
-def _best(children: list[Message], depth: int) -> str:
+def _best(children: list[Message], depth: int) -> list[Message]:
     """Of the alternatives the plain one, unless it is empty."""
-    plain = [child for child in children if child.get_content_type() == "text/plain"]
-    others = [child for child in children if child.get_content_type() != "text/plain"]
-    for child in [*plain, *others]:
-        text = "\n\n".join(text for text in _texts(child, depth - 1) if text.strip())
-        if text:
-            return text
-    return ""
+    for child in sorted(children, key=lambda child: child.get_content_type() != "text/plain"):
+        parts = [part for part in _parts(child, depth - 1) if _decoded(part).strip()]
+        if parts:
+            return parts
+    return []
 
 
 def _decoded(part: Message) -> str:
@@ -126,14 +136,14 @@ def html_text(html: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in str(text).split("\n"))).strip("\n")
 
 
-def _remove(element: object) -> None:
+def _remove(element: Any) -> None:
     """Take an element out, keeping the text behind it."""
-    if element.getparent() is not None:  # type: ignore[attr-defined]
-        element.drop_tree()  # type: ignore[attr-defined]
+    if element.getparent() is not None:
+        element.drop_tree()
 
 
-def _remove_rest(element: object) -> None:
+def _remove_rest(element: Any) -> None:
     """Take out an element and all that follows it: there the quoted mail is not wrapped."""
-    for sibling in list(element.itersiblings()):  # type: ignore[attr-defined]
+    for sibling in list(element.itersiblings()):
         _remove(sibling)
     _remove(element)

@@ -11,7 +11,7 @@ from email.parser import BytesParser
 from email.utils import parseaddr, parsedate_to_datetime
 from typing import Any
 
-from knowledge.importers.mail_body import body_text
+from knowledge.importers.mail_body import body_source, body_text
 
 _PARSER = BytesParser(policy=policy.default)
 _HIDDEN_AT = re.compile(r"^\s*(\S+) at (\S+\.\S+)(?:\s+\((.*)\))?\s*$", re.DOTALL)
@@ -25,13 +25,17 @@ _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A parsed mail. body: decoded, quotes and all. references: oldest first, the direct parent last."""
+    """A parsed mail. references: oldest first, the direct parent last. digest: of the body as sent."""
 
     message: Message
     message_id: str
     references: tuple[str, ...]
-    body: str
     digest: str
+
+    @property
+    def body(self) -> str:
+        """The body as a reader sees it, quotes and all; worked out anew each time."""
+        return body_text(self.message)
 
     @property
     def parent(self) -> str | None:
@@ -53,8 +57,7 @@ def parse(data: bytes) -> Mail:
     if not data.strip():
         raise ValueError("blank")
     message = _PARSER.parsebytes(data)
-    body = body_text(message)
-    digest = hashlib.sha256(_normal(body).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    digest = hashlib.sha256(_normal(body_source(message)).encode("utf-8", "surrogatepass")).hexdigest()[:8]
     ids = _MESSAGE_ID.findall(decoded(message, "Message-ID"))
     references = _MESSAGE_ID.findall(decoded(message, "References"))
     answered = _MESSAGE_ID.findall(decoded(message, "In-Reply-To"))[:1]
@@ -62,7 +65,7 @@ def parse(data: bytes) -> Mail:
     chain = [
         r for r in dict.fromkeys([r for r in references if r not in answered] + answered) if r != identity
     ]
-    return Mail(message, identity, tuple(chain), body, digest)
+    return Mail(message, identity, tuple(chain), digest)
 
 
 def decoded(message: Message, name: str) -> str:

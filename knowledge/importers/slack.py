@@ -17,6 +17,7 @@ from knowledge.records import ImportReport, Kind, Message
 
 _DAY_FILE = re.compile(r"^([^/]+)/\d{4}-\d\d-\d\d\.json$")
 _LISTS = ("channels.json", "groups.json", "mpims.json", "dms.json")
+_LISTING_MARKS = (b'"profile"', b'"real_name"', b'"members"', b'"creator"')
 _SPEECH = {None, "", "file_share", "me_message", "thread_broadcast"}
 _BAD_RECORD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
 
@@ -161,7 +162,7 @@ def _is_listing(source: Source, name: str) -> bool:
         head = source.head(name).lstrip(b"\xef\xbb\xbf \r\n\t")
     except UNREADABLE:
         return False
-    return head.startswith(b"[") and b'"id"' in head
+    return head.startswith(b"[") and b'"id"' in head and any(mark in head for mark in _LISTING_MARKS)
 
 
 def _is_day(source: Source, name: str) -> bool:

@@ -20,13 +20,16 @@ class Directory:
     users: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     channels: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)
+    _shown: dict[str, str] = field(default_factory=dict)
 
     def add_users(self, records: object) -> None:
         """Take in the content of users.json."""
         self.users |= {user["id"]: user for user in _records(records)}
+        self._shown.clear()
 
     def add_channels(self, records: object, *, direct: bool = False) -> None:
         """Take in channels.json, groups.json, mpims.json or, `direct`, dms.json."""
+        self._shown.clear()
         for channel in _records(records):
             identity, name = channel["id"], channel.get("name")
             self.channels[identity] = {**channel, "is_im": direct or channel.get("is_im") is True}
@@ -47,6 +50,11 @@ class Directory:
 
     def conversation(self, channel: str) -> str:
         """The name to show: `#general`, `@Jonas` for a direct message, `@Jonas, @Ana` for several."""
+        if channel not in self._shown:
+            self._shown[channel] = self._conversation(channel)
+        return self._shown[channel]
+
+    def _conversation(self, channel: str) -> str:
         record = self.channels.get(channel, {})
         name = self.channel_name(channel)
         grouped = record.get("is_mpim") is True or (name or "").startswith("mpdm-")
