@@ -16,6 +16,9 @@ from persona.chat.turns import Summary, Turn
 SHARE = 0.2
 """Tokens of a summary for each token folded."""
 
+LEAST_USER, LEAST_REPLY = 1.3, 3.0
+"""Scores from which a sentence is worth its tokens."""
+
 _LEAST_WORDS = 2
 """Content words, politeness apart, that a sentence needs to tell anything: "I'm vegan"."""
 
@@ -118,7 +121,8 @@ def _candidates(turns: Sequence[Turn]) -> Iterable[_Line]:
     seen = Counter(word for _, sentence in spoken for word in _content(sentence))
     for order, (turn, sentence) in enumerate(spoken):
         words = _content(sentence)
-        if score := _telling(sentence, words, seen):
+        score = _telling(sentence, words, seen)
+        if score >= (LEAST_USER if turn.role == "user" else LEAST_REPLY):
             yield _Line(order, turn, sentence, words, score)
 
 
@@ -135,8 +139,6 @@ def _telling(sentence: str, words: frozenset[str], seen: Counter[str]) -> float:
     score += 1.5 * bool(_SELF.search(sentence))
     score += 1.5 * bool(_DECISION.search(sentence))
     score += 0.3 * sum(1 for w in words if seen[w] == 1 and len(w) > 4)
-    if score < 1.5:
-        return 0.0
     # A long sentence takes the room of several.
     return score / (1 + len(words) / 30)
 

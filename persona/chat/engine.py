@@ -5,7 +5,7 @@ Knows nothing of terminals, files or how its parts were opened.
 
 import logging
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -175,11 +175,11 @@ class Engine:
         finished = False
         try:
             yield TurnStarted(asked.session_id, asked.id)
-            plan, memories = self._prepare(asked, request)
+            plan = self._manager.plan(self._draft(asked.session_id, request, before=asked.number))
+            composed = self._manager.compose(plan, self._retrieve(asked, request, plan))
+            prompt, tokens, memories = composed.prompt, composed.tokens, composed.memories
             recorder.memories = [MemoryRef(m.id, m.rank, m.score, m.why) for m in memories]
             yield Retrieved(memories)
-            prompt = self._manager.compose(plan, memories)
-            tokens = self._manager.counter.prompt(prompt)
             yield PromptReady(prompt, tokens, plan.budget.prompt, self._sections(prompt))
             sampling = self._sampling(request, plan.budget.window - tokens)
             reason = yield from self._stream(prompt, sampling, cancel or threading.Event(), recorder)
@@ -201,20 +201,18 @@ class Engine:
             if not finished:
                 recorder.finish(status)
 
-    def _prepare(self, asked: Turn, request: TurnRequest) -> tuple[Plan, tuple[Memory, ...]]:
-        plan = self._manager.plan(self._draft(asked.session_id, request, before=asked.number))
+    def _retrieve(self, asked: Turn, request: TurnRequest, plan: Plan) -> Sequence[Memory]:
         if not self._remembers(request) or plan.budget.memory <= 0:
-            return plan, ()
+            return ()
         turns = self.sessions.turns(asked.session_id)
         earlier = [t.text for t in turns if t.role == "user" and t.number < asked.number]
-        found = self.memory.search(
+        return self.memory.search(
             request.text,
             now=plan.scene.now,
             budget_tokens=plan.budget.memory,
             cost=self._manager.memory_cost,
             context=earlier[-_CONTEXT_MESSAGES:],
         )
-        return plan, tuple(found)
 
     def _stream(
         self, prompt: Prompt, sampling: Sampling, cancel: threading.Event, recorder: ReplyRecorder

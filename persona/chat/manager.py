@@ -72,6 +72,15 @@ class Plan:
     budget: Budget
 
 
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A prompt ready to be sent, its exact tokens, and the memories that are really in it."""
+
+    prompt: Prompt
+    tokens: int
+    memories: tuple[Memory, ...]
+
+
 def exchanges(turns: Sequence[Turn], before: int | None = None) -> list[Exchange]:
     """The answered exchanges among `turns`, oldest first; a question without a reply is left out."""
     asked = {t.number: t for t in turns if t.role == "user"}
@@ -117,14 +126,16 @@ class ConversationManager:
         turns = self._newest_within(self._unfolded(draft), room)
         return Plan(replace(bare, summaries=summaries, turns=turns), budget)
 
-    def compose(self, plan: Plan, memories: Sequence[Memory]) -> Prompt:
+    def compose(self, plan: Plan, memories: Sequence[Memory]) -> Composed:
         """The prompt of `plan` with its memories, exactly counted and never above the budget."""
         scene = replace(plan.scene, memories=tuple(memories))
         prompt = build(scene)
-        while self.counter.prompt(prompt) > plan.budget.prompt and (smaller := _smaller(scene)):
+        tokens = self.counter.prompt(prompt)
+        while tokens > plan.budget.prompt and (smaller := _smaller(scene)):
             scene = smaller
             prompt = build(scene)
-        return prompt
+            tokens = self.counter.prompt(prompt)
+        return Composed(prompt, tokens, tuple(scene.memories))
 
     def memory_cost(self, memories: Sequence[Memory]) -> int:
         """Tokens that `memories` take in a prompt, their fence included."""
