@@ -9,6 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from queued_backend import QueuedBackend
 
 from knowledge.records import Memory
@@ -17,7 +19,7 @@ from persona.chat.card import PersonaCard
 from persona.chat.engine import Engine
 from persona.chat.events import PromptReady, Retrieved, TurnEvent, TurnFinished, TurnRequest, TurnStarted
 from persona.chat.store import SessionStore
-from persona.config import ChatSettings, MemorySettings, Settings
+from persona.config import ChatSettings, Compression, MemorySettings, Settings
 from persona.errors import ModelError, SessionError
 
 NOW = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
@@ -102,29 +104,24 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "sessions.sqlite3"
 
 
-@pytest.fixture
-def build(file: Path) -> Callable[..., House]:
-    def make(context: int = 400, trained: int | None = None, **chat: object) -> House:
-        backend, shelf, sessions = QueuedBackend(context, trained), Shelf(), SessionStore(file)
-        settings = Settings(
+def make_house(file: Path, context: int = 400, trained: int | None = None, **chat: object) -> House:
+    backend, shelf, sessions = QueuedBackend(context, trained), Shelf(), SessionStore(file)
+    engine = Engine(
+        memory=shelf,  # type: ignore[arg-type]
+        sessions=sessions,
+        backend=backend,
+        settings=Settings(
             chat=ChatSettings.model_validate({"reply_tokens": 40, **chat}),
             memory=MemorySettings(budget_tokens=100),
-        )
-        engine = Engine(
-            memory=shelf,  # type: ignore[arg-type]
-            sessions=sessions,
-            backend=backend,
-            settings=settings,
-            card=PersonaCard("Mira Sol", "Name: Mira Sol"),
-        )
-        return House(engine, backend, sessions, shelf)
-
-    return make
+        ),
+        card=PersonaCard("Mira Sol", "Name: Mira Sol"),
+    )
+    return House(engine, backend, sessions, shelf)
 
 
 @pytest.fixture
-def house(build: Callable[..., House]) -> House:
-    return build()
+def house(file: Path) -> House:
+    return make_house(file)
 
 
 def test_the_events_of_a_turn_come_in_order_and_the_reply_is_stored(house: House) -> None:
@@ -265,8 +262,8 @@ def test_a_message_that_cannot_fit_is_stored_and_refused_with_a_remedy(house: Ho
     assert house.say("short", session_id=session.id).status == "complete"
 
 
-def test_the_window_is_never_larger_than_the_model_was_trained_on(build: Callable[..., House]) -> None:
-    house = build(context=4000, trained=300)
+def test_the_window_is_never_larger_than_the_model_was_trained_on(file: Path) -> None:
+    house = make_house(file, context=4000, trained=300)
     house.backend.reply("ok")
     [ready] = [e for e in house.engine.turn(TurnRequest("hi", now=NOW)) if isinstance(e, PromptReady)]
     assert ready.budget == 260
@@ -383,6 +380,35 @@ def test_memories_count_against_the_budget(house: House) -> None:
     done = house.say("tell me all " * 20)
     assert 0 < len(done.memories) < 19
     assert house.backend.count_prompt(house.backend.prompts[0]) <= 360
+
+
+_MOVES = st.tuples(
+    st.integers(1, 120), st.integers(0, 200), st.sampled_from(["off", "extractive"]), st.booleans()
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(_MOVES, min_size=1, max_size=14), st.integers(150, 900), st.integers(0, 5))
+def test_whatever_is_said_the_prompt_keeps_its_budget(
+    moves: list[tuple[int, int, Compression, bool]], context: int, memories: int
+) -> None:
+    house = make_house(Path(":memory:"), context)
+    house.shelf.holds = [memory(n + 1, "I moved to Porto", words=n * 9) for n in range(memories)]
+    session = house.sessions.create()
+    for n, (asked, said, compression, idle) in enumerate(moves):
+        house.backend.reply(f"Reply {n} of Person{n}. " * (said // 5))
+        request = TurnRequest(f"I met Person{n}. " * asked, session.id, compression=compression, now=NOW)
+        try:
+            events = list(house.engine.turn(request))
+        except SessionError:
+            house.backend.say.queue.clear()
+            continue
+        [ready] = [e for e in events if isinstance(e, PromptReady)]
+        assert house.backend.count_prompt(house.backend.prompts[-1]) == ready.tokens <= ready.budget
+        assert ready.tokens + house.backend.samplings[-1].max_tokens <= context
+        assert ready.prompt.messages[-1].content.endswith(request.text.strip())
+        if idle:
+            house.engine.idle(session.id)
 
 
 # Idle work
