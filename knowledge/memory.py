@@ -1,0 +1,277 @@
+"""The one door to what the twin knows: archive, index and retrieval behind it."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from knowledge import people
+from knowledge.archive import Archive, moment
+from knowledge.embedding import Embedder
+from knowledge.importers import registry
+from knowledge.index import VectorIndex
+from knowledge.people import Candidate, Owner
+from knowledge.progress import Progress
+from knowledge.records import ImportReport, Kind, Memory, Message, StoredMessage, merge_totals
+from knowledge.retrieval import Retriever
+from knowledge.serving import Cost
+
+Report = Callable[[Progress], None]
+
+_BATCH = 1000
+
+
+@dataclass(slots=True)
+class IngestResult:
+    """What one import gave. candidates: who the owner may be, where that is not known."""
+
+    reports: list[ImportReport]
+    total: ImportReport
+    owner: Owner | None
+    candidates: list[Candidate] = field(default_factory=list)
+    unmatched: list[str] = field(default_factory=list)
+    pending_embeddings: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The document that `persona ingest --json` prints."""
+        owner = self.owner
+        return {
+            "sources": [_counts(r) for r in self.reports],
+            "total": {**_counts(self.total), "pending_embeddings": self.pending_embeddings},
+            "owner": {"name": owner.name, "identities": list(owner.identity_ids)} if owner else None,
+            "candidates": [
+                {
+                    "name": c.name,
+                    "identities": list(c.identity_ids),
+                    "messages": c.messages,
+                    "sources": list(c.sources),
+                }
+                for c in self.candidates
+            ],
+        }
+
+
+class MemoryStore:
+    """What is known, in `folder`. Nothing is opened before it is needed; any thread may call."""
+
+    def __init__(self, folder: Path, *, embedding_model: str = "") -> None:
+        self._folder = folder
+        self._embedder = Embedder(embedding_model)
+        self._guard = threading.RLock()
+        self._opened: tuple[Archive, VectorIndex, Retriever] | None = None
+
+    # Bringing in
+
+    def ingest(
+        self,
+        paths: Sequence[Path],
+        *,
+        me: Sequence[str] = (),
+        source: str = "auto",
+        dry_run: bool = False,
+        progress: Report | None = None,
+    ) -> IngestResult:
+        """Import every export at or below `paths`; everything is then searchable by its words.
+
+        me: names, handles, addresses or ids of the owner. dry_run: read and count, change nothing.
+        Raises ImportFailed before anything is touched when a path is missing or the source unknown.
+        """
+        found = [pair for path in paths for pair in registry.detect(Path(path), source)]
+        if not dry_run:
+            return self._import(self._archive, found, me, progress)
+        if self._opened is None and not self._file.exists():
+            archive = Archive(None)
+            try:
+                return self._import(archive, found, me, progress)
+            finally:
+                archive.close()
+        with self._archive.rehearsal():
+            return self._import(self._archive, found, me, progress)
+
+    def embed_pending(self, progress: Report | None = None, cancel: threading.Event | None = None) -> int:
+        """Compute the vectors that wait; returns for how many messages. Resumable after a kill."""
+        return self._index.fill(progress, cancel) if self._index.pending() else 0
+
+    def rebuild(self, progress: Report | None = None) -> int:
+        """Make the index anew from the archive; returns for how many messages."""
+        self._index.clear()
+        return self._index.fill(progress)
+
+    # Looking up
+
+    def search(
+        self,
+        query: str,
+        *,
+        now: datetime,
+        budget_tokens: int | None = 600,
+        cost: Cost,
+        k: int | None = None,
+        context: Sequence[str] = (),
+    ) -> list[Memory]:
+        """The memories that answer `query`, best first; [] when the evidence is weak.
+
+        now: aware, what "yesterday" is seen from. budget_tokens: None for no bound. cost: tokens of
+        memories as the caller shows them. k: at most this many. context: earlier user messages of the
+        chat, newest last, for follow-ups.
+        """
+        return self._retriever.search(
+            query, now=now, budget_tokens=budget_tokens, cost=cost, k=k, context=context
+        )
+
+    def messages(
+        self,
+        *,
+        conversation: str | None = None,
+        author: str | None = None,
+        thread: str | None = None,
+        limit: int | None = 50,
+        include_all: bool = False,
+    ) -> list[StoredMessage]:
+        """The newest messages that fit, oldest first; speech only unless `include_all`."""
+        return self._archive.messages(
+            conversation=conversation, author=author, thread=thread, limit=limit, include_all=include_all
+        )
+
+    def message(self, id: str) -> StoredMessage | None:
+        """One message, None when there is none of that id."""
+        return self._archive.message(id)
+
+    def around(self, id: str, before: int = 2, after: int = 2) -> list[StoredMessage]:
+        """A message among those said just before and after it, in time order; [] when there is none."""
+        found = self._archive.rows("SELECT key FROM speech WHERE id = ?", (id,))
+        if not found:
+            return []
+        key = int(found[0][0])
+        earlier, later = self._retriever.timeline().beside_key(key, before, after)
+        stored = self._archive.by_key([*earlier, key, *later])
+        return [stored[k] for k in (*earlier, key, *later) if k in stored]
+
+    def own_speech(self, limit: int | None = None) -> Iterator[StoredMessage]:
+        """The owner's own speech, newest first."""
+        return self._archive.own_speech(limit)
+
+    def stats(self) -> dict[str, Any]:
+        """Counts of what is archived and indexed."""
+        archive = self._archive
+        ((messages, speech, conversations, identities, first, last),) = archive.rows(
+            "SELECT (SELECT COUNT(*) FROM messages), (SELECT COUNT(*) FROM speech), "
+            "(SELECT COUNT(*) FROM conversations), (SELECT COUNT(*) FROM identities), "
+            "(SELECT MIN(sent_at) FROM messages), (SELECT MAX(sent_at) FROM messages)"
+        )
+        sources = archive.rows(
+            "SELECT c.source, COUNT(*) FROM messages m JOIN conversations c ON c.key = m.conversation "
+            "GROUP BY c.source ORDER BY c.source"
+        )
+        owner = self.owner()
+        return {
+            "messages": messages,
+            "speech": speech,
+            "conversations": conversations,
+            "identities": identities,
+            "sources": dict(sources),
+            "first": None if first is None else moment(first).isoformat(),
+            "last": None if last is None else moment(last).isoformat(),
+            "owner": owner.name if owner else None,
+            "embedding_model": self._embedder.name,
+            "pending_embeddings": self._index.pending(),
+        }
+
+    # People
+
+    def owner(self) -> Owner | None:
+        """Whose archive it is, None while that is not known."""
+        return people.owner(self._archive)
+
+    def set_owner(self, names: Sequence[str]) -> Owner:
+        """Settle who the owner is, now and for later imports. Raises ArchiveError when nobody matches."""
+        return people.set_owner(self._archive, names)
+
+    def close(self) -> None:
+        """Close every file; the next call opens them again."""
+        with self._guard:
+            if self._opened is not None:
+                self._opened[1].close()
+                self._opened[0].close()
+                self._opened = None
+
+    # Inside
+
+    @property
+    def _file(self) -> Path:
+        return self._folder / "archive.sqlite3"
+
+    @property
+    def _archive(self) -> Archive:
+        return self._open()[0]
+
+    @property
+    def _index(self) -> VectorIndex:
+        return self._open()[1]
+
+    @property
+    def _retriever(self) -> Retriever:
+        return self._open()[2]
+
+    def _open(self) -> tuple[Archive, VectorIndex, Retriever]:
+        with self._guard:
+            if self._opened is None:
+                archive = Archive(self._file)
+                index = VectorIndex(self._folder / "index", archive, self._embedder)
+                self._opened = archive, index, Retriever(archive, index, self._embedder)
+            return self._opened
+
+    def _import(
+        self, archive: Archive, found: registry.Found, me: Sequence[str], progress: Report | None
+    ) -> IngestResult:
+        reports: list[ImportReport] = []
+        for importer, source in found:
+            report = ImportReport(source.label, importer.name)
+            messages = importer.read(source, report)
+            while batch := list(islice(messages, _BATCH)):
+                archive.add(batch, report)
+                _note(batch, report)
+                if progress:
+                    progress(Progress(f"reading {importer.name}", report.seen))
+            reports.append(report)
+        unmatched = people.settle(archive, me)
+        owner = people.owner(archive)
+        ((pending,),) = archive.rows("SELECT COUNT(*) FROM waiting")
+        return IngestResult(
+            reports,
+            merge_totals(reports),
+            owner,
+            candidates=people.candidates(archive) if owner is None else [],
+            unmatched=unmatched,
+            pending_embeddings=pending,
+        )
+
+
+def _note(batch: Sequence[Message], report: ImportReport) -> None:
+    """Note in `report` where, by whom and when a batch was written."""
+    for m in batch:
+        report.conversations.add(m.conversation_id)
+        if m.kind == Kind.SPEECH:
+            report.people.add(m.author.id)
+        report.first = m.sent_at if report.first is None else min(report.first, m.sent_at)
+        report.last = m.sent_at if report.last is None else max(report.last, m.sent_at)
+
+
+def _counts(r: ImportReport) -> dict[str, Any]:
+    return {
+        "path": r.path,
+        "source": r.source,
+        "seen": r.seen,
+        "imported": r.imported,
+        "updated": r.updated,
+        "duplicates": r.duplicates,
+        "skipped": dict(sorted(r.skipped.items())),
+        "failed": r.failed,
+        "conversations": len(r.conversations),
+        "people": len(r.people),
+        "first": r.first.isoformat() if r.first else None,
+        "last": r.last.isoformat() if r.last else None,
+    }

@@ -1,0 +1,172 @@
+"""From a question to ranked, dated memories: words and meaning fused, then rules, then a budget."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from knowledge import lexical, rules, timewords
+from knowledge import timeline as timelines
+from knowledge.archive import Archive
+from knowledge.embedding import Embedder
+from knowledge.errors import PersonaError
+from knowledge.index import VectorIndex
+from knowledge.records import Memory
+from knowledge.serving import Cost, Pick, serve
+
+if TYPE_CHECKING:
+    from knowledge.timeline import Floats, Ints, Timeline
+
+_log = logging.getLogger(__name__)
+
+MEANING = 0.6
+"""Weight of a rank by meaning against 1 for the rank by words."""
+
+K = 10
+"""Constant of the reciprocal ranks: how much the first places stand out."""
+
+DEEP = 200
+"""Candidates taken from each of the two."""
+
+MOST = 10
+"""Memories served when the caller names no number."""
+
+WEAK_MEANING = 0.34
+WEAK_WORDS = 0.34
+"""Below both of these, the best match by meaning (cosine) and by words (share covered) is no evidence."""
+
+_TAIL = 0.3
+"""Share of the best score under which a match is not served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Every candidate, best first. score, meaning (cosine, 0 where unknown), covered: by position."""
+
+    order: "Ints"
+    score: "Floats"
+    meaning: "Floats"
+    covered: "Floats"
+    words: dict[str, "Ints"]
+    reading: rules.Reading
+
+    def is_weak(self) -> bool:
+        """Whether nothing found is evidence enough to be shown."""
+        if not len(self.order):
+            return True
+        return float(self.meaning.max()) < WEAK_MEANING and float(self.covered.max()) < WEAK_WORDS
+
+
+class Retriever:
+    """Ranks the speech of `archive`; meaning is used as far as `index` has come."""
+
+    def __init__(self, archive: Archive, index: VectorIndex, embedder: Embedder) -> None:
+        self._archive = archive
+        self._index = index
+        self._embedder = embedder
+        self._version: tuple[int, int] | None = None
+        self._timeline: Timeline | None = None
+
+    def search(
+        self,
+        query: str,
+        *,
+        now: datetime,
+        budget_tokens: int | None,
+        cost: Cost,
+        k: int | None = None,
+        context: Sequence[str] = (),
+    ) -> list[Memory]:
+        """The memories to show, best first; none when the evidence is weak."""
+        ranking = self.rank(query, now=now, context=context)
+        if ranking.is_weak():
+            return []
+        best = ranking.score[ranking.order[0]]
+        kept = [p for p in ranking.order if k is not None or ranking.score[p] >= _TAIL * best]
+        most = MOST if k is None else k
+        picks = [self._pick(ranking, int(p)) for p in kept[: 3 * most + 5]]
+        return serve(self._archive, self.timeline(), picks, budget_tokens=budget_tokens, cost=cost, most=most)
+
+    def rank(self, query: str, *, now: datetime, context: Sequence[str] = ()) -> Ranking:
+        """Every candidate for `query`, without threshold and without budget."""
+        import numpy as np
+
+        timeline = self.timeline()
+        reading = rules.read(self._archive, query, now)
+        bare = timewords.without(query, list(reading.spans))
+        weights, asked = _completed(bare, context)
+        found = lexical.match(self._archive, timeline, weights)
+        meaning = self._meaning(asked, reading, timeline)
+        fused = _reciprocal(found.score, 1.0) + _reciprocal(meaning, MEANING)
+        score = fused * rules.factors(self._archive, reading, timeline, now)
+        candidates = np.flatnonzero(score > 0)
+        order = candidates[np.argsort(-score[candidates], kind="stable")]
+        return Ranking(order, score, meaning, found.covered, found.words, reading)
+
+    def timeline(self) -> "Timeline":
+        """The timeline of the archive as it is now."""
+        version = self._archive.version()
+        if self._timeline is None or version != self._version:
+            self._timeline, self._version = timelines.load(self._archive), version
+        return self._timeline
+
+    def _meaning(self, query: str, reading: rules.Reading, timeline: "Timeline") -> "Floats":
+        """Cosine similarity of the nearest messages, 0 for the rest; also searched inside named times."""
+        import numpy as np
+
+        meaning = np.zeros(len(timeline))
+        if self._index.is_empty() or not query.strip():
+            return meaning
+        try:
+            vector = self._embedder.embed([query])[0]
+            found = [self._index.query(vector, DEEP)]
+            for span in reading.spans:
+                since = rules.micro(span.start) if span.start else None
+                until = rules.micro(span.end) if span.end else None
+                found.append(self._index.query(vector, DEEP // 4, since, until))
+        except PersonaError as error:
+            # words alone still find most; a chat must not end because the index is damaged
+            _log.warning("search by words only: %s", error.message)
+            return meaning
+        for keys, similarities in found:
+            known = timeline.known(keys)
+            meaning[timeline.positions(keys[known])] = np.maximum(0.0, similarities[known])
+        return meaning
+
+    def _pick(self, ranking: Ranking, position: int) -> Pick:
+        words = [w for w, places in ranking.words.items() if position in places]
+        beside = (
+            [w for w in ranking.words if w not in words] if not words and ranking.covered[position] else []
+        )
+        timeline, reading, why = self.timeline(), ranking.reading, []
+        if words:
+            why.append("words: " + ", ".join(words))
+        elif beside:
+            why.append("words beside it")
+        if ranking.meaning[position] > 0:
+            why.append(f"meaning {ranking.meaning[position]:.2f}")
+        if name := reading.people.get(int(timeline.author[position])):
+            why.append(f"by {name}")
+        if place := reading.places.get(int(timeline.conversation[position])):
+            why.append(f"in {place}")
+        why += [span.said for span in reading.spans if any(m[position] for m in rules.within(span, timeline))]
+        return Pick(position, float(ranking.score[position]), "; ".join(why), frozenset(ranking.words))
+
+
+def _completed(query: str, context: Sequence[str]) -> tuple[dict[str, float], str]:
+    """The words to look for and the text to embed; a short follow-up borrows from what came before."""
+    if context and len(lexical.terms(query)) < 2:
+        return lexical.weighted(query, context[-1:]), f"{context[-1]} {query}"
+    return lexical.weighted(query), query
+
+
+def _reciprocal(score: "Floats", weight: float) -> "Floats":
+    """`weight / (K + rank)` for the best `DEEP` entries above 0, 0 for the rest."""
+    import numpy as np
+
+    best = np.flatnonzero(score > 0)
+    best = best[np.argsort(-score[best], kind="stable")][:DEEP]
+    found = np.zeros(len(score))
+    found[best] = weight / (K + 1 + np.arange(len(best)))
+    return found

@@ -1,0 +1,133 @@
+"""What a question says about who, where and when: factors on the scores of the messages it fits.
+
+Rules only raise a message's score; none of them hides one, because people tell of things later, of
+each other, and in the wrong channel.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from knowledge import timewords
+from knowledge.archive import Archive, moment
+from knowledge.lexical import fold
+from knowledge.timeline import HOUR
+
+if TYPE_CHECKING:
+    from knowledge.timeline import Bools, Floats, Timeline
+
+NAMED_PERSON = 1.4
+OWN_WORDS = 1.25
+NAMED_PLACE = 1.3
+IN_TIME = 2.0
+SOON_AFTER = 1.5
+NEWEST = 0.06
+NEWEST_WHEN_NOW = 0.25
+
+_DAY = 24 * HOUR
+_TOLD_WITHIN = 14 * _DAY
+_YEAR = 365 * _DAY
+_YOU = {"you", "your", "yours", "yourself", "du", "dein", "deine", "deinen", "deiner", "dich", "dir", "ihr"}
+_NOW = re.compile(
+    r"\b(?:now|nowadays|currently|these days|at the moment|still|latest|today|inzwischen|jetzt|heute|"
+    r"momentan|zurzeit|aktuell)\b",
+    re.IGNORECASE,
+)
+_SOURCES = {
+    "slack": "slack", "email": "email", "mail": "email", "mailed": "email", "emailed": "email",
+    "note": "notes", "notes": "notes", "journal": "notes", "diary": "notes", "notiz": "notes", "notizen": "notes",
+    "tagebuch": "notes", "discord": "discord", "whatsapp": "whatsapp", "telegram": "telegram",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a question names. people, places: archive keys of identities and conversations.
+
+    sources: by name. spans: times. you: it is about the owner. now: it asks for the present state.
+    """
+
+    people: dict[int, str] = field(default_factory=dict)
+    places: dict[int, str] = field(default_factory=dict)
+    sources: frozenset[str] = frozenset()
+    spans: tuple[timewords.Span, ...] = ()
+    you: bool = False
+    now: bool = False
+
+
+def read(archive: Archive, query: str, now: datetime) -> Reading:
+    """What `query`, asked at `now`, names of who, where and when."""
+    words = [fold(w) for w in re.findall(r"\w+", re.sub(r"['’]s\b", "", query))]
+    return Reading(
+        people=_people(archive, query, words),
+        places=_places(archive, query),
+        sources=frozenset(_SOURCES[w] for w in words if w in _SOURCES),
+        spans=tuple(timewords.find(query, now)),
+        you=not _YOU.isdisjoint(words),
+        now=bool(_NOW.search(query)),
+    )
+
+
+def factors(archive: Archive, reading: Reading, timeline: "Timeline", now: datetime) -> "Floats":
+    """One factor for each message of the timeline, 1 where nothing was named that it fits."""
+    import numpy as np
+
+    factor = np.ones(len(timeline))
+    if reading.people:
+        factor[np.isin(timeline.author, list(reading.people))] *= NAMED_PERSON
+    if reading.you:
+        factor[timeline.own] *= OWN_WORDS
+    places = set(reading.places)
+    if reading.sources:
+        marks = ",".join("?" * len(reading.sources))
+        sql = f"SELECT key FROM conversations WHERE source IN ({marks})"
+        places |= {key for (key,) in archive.rows(sql, tuple(reading.sources))}
+    if places:
+        factor[np.isin(timeline.conversation, list(places))] *= NAMED_PLACE
+    for span in reading.spans:
+        inside, after = within(span, timeline)
+        factor[inside] *= IN_TIME
+        factor[after] *= SOON_AFTER
+    age = np.maximum(0, micro(now) - timeline.sent) / _YEAR
+    newest = NEWEST_WHEN_NOW if reading.now else NEWEST
+    return np.asarray(factor * (1 + newest * np.exp(-age)))
+
+
+def within(span: timewords.Span, timeline: "Timeline") -> tuple["Bools", "Bools"]:
+    """Which messages were sent in a span, and which so soon after that they may tell of it."""
+    import numpy as np
+
+    start = micro(span.start) if span.start else np.iinfo(np.int64).min
+    end = micro(span.end) if span.end else np.iinfo(np.int64).max - _TOLD_WITHIN
+    inside = (timeline.sent >= start) & (timeline.sent < end)
+    return inside, (timeline.sent >= end) & (timeline.sent < end + _TOLD_WITHIN)
+
+
+def micro(when: datetime) -> int:
+    """Microseconds since 1970, as the archive stores times."""
+    return int((when - moment(0)).total_seconds() * 1_000_000)
+
+
+def _people(archive: Archive, query: str, words: Iterable[str]) -> dict[int, str]:
+    """Identities one of whose names occurs in the question; names need a capital unless all is small."""
+    capitals = query != query.lower()
+    said = {fold(w) for w in re.findall(r"\w+", query) if w[0].isupper()} if capitals else set(words)
+    found: dict[int, str] = {}
+    for identity, alias in archive.rows("SELECT identity, alias FROM aliases WHERE alias NOT LIKE '%@%'"):
+        parts = [fold(p) for p in re.findall(r"\w+", alias)]
+        if ":" not in alias and any(len(p) > 2 and p in said for p in parts[:1] + parts[-1:]):
+            found[identity] = alias
+    return found
+
+
+def _places(archive: Archive, query: str) -> dict[int, str]:
+    """Conversations named with their `#`, or as "the NAME channel"."""
+    said = {f"#{w}".casefold() for w in re.findall(r"#([\w-]+)", query)}
+    said |= {f"#{w}".casefold() for w in re.findall(r"([\w-]+) channel\b", query)}
+    said |= {f"#{w}".casefold() for w in re.findall(r"\bchannel ([\w-]+)", query)}
+    if not said:
+        return {}
+    rows = archive.rows("SELECT key, name FROM conversations WHERE name LIKE '#%'")
+    return {key: name for key, name in rows if name.casefold() in said}

@@ -1,0 +1,95 @@
+"""Who spoke when and beside whom: all speech as columns in memory, ordered by stretch of talk and time.
+
+A stretch is what belongs together: the messages of one thread, or of one conversation without a
+long pause. Held as arrays, so that a rule over 300,000 messages takes a few milliseconds.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from knowledge.archive import Archive
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+    Bools = NDArray[np.bool_]
+
+HOUR = 3_600_000_000
+"""One hour in the archive's microseconds."""
+
+_PAUSE = 6 * HOUR
+_PAUSE_IN_THREAD = 14 * 24 * HOUR
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """One entry for each spoken message, in the order of streams and times.
+
+    key, author, conversation: archive keys. sent: microseconds. stretch: the number of the stretch.
+    own: whether the owner wrote it. of_key: positions by ascending key, sorted_keys those keys.
+    """
+
+    key: "Ints"
+    author: "Ints"
+    conversation: "Ints"
+    sent: "Ints"
+    stretch: "Ints"
+    own: "Bools"
+    sorted_keys: "Ints"
+    of_key: "Ints"
+
+    def __len__(self) -> int:
+        return len(self.key)
+
+    def positions(self, keys: "Ints") -> "Ints":
+        """Where these keys are; all must be in the timeline."""
+        import numpy as np
+
+        return self.of_key[np.searchsorted(self.sorted_keys, keys)]
+
+    def known(self, keys: "Ints") -> "Bools":
+        """Which of these keys are in the timeline."""
+        import numpy as np
+
+        if not len(self):
+            return np.zeros(len(keys), dtype=np.bool_)
+        place = np.minimum(np.searchsorted(self.sorted_keys, keys), len(self) - 1)
+        return np.asarray(self.sorted_keys[place] == keys)
+
+    def beside_key(self, key: int, before: int, after: int) -> tuple[list[int], list[int]]:
+        """As `beside`, for the message with this key."""
+        import numpy as np
+
+        return self.beside(int(self.positions(np.array([key]))[0]), before, after)
+
+    def beside(self, position: int, before: int, after: int) -> tuple[list[int], list[int]]:
+        """Keys of the messages just before and after one, within its stretch, in time order."""
+        first, last = max(0, position - before), min(len(self), position + after + 1)
+        same = [p for p in range(first, last) if self.stretch[p] == self.stretch[position]]
+        return (
+            [int(self.key[p]) for p in same if p < position],
+            [int(self.key[p]) for p in same if p > position],
+        )
+
+
+def load(archive: Archive) -> Timeline:
+    """The timeline of everything spoken so far."""
+    import numpy as np
+
+    rows: list[tuple[Any, ...]] = archive.rows(
+        "SELECT m.key, m.author, m.conversation, m.sent_at, m.thread IS NOT NULL, i.is_self, "
+        "dense_rank() OVER (ORDER BY m.conversation, m.thread) AS stream "
+        "FROM speech m JOIN identities i ON i.key = m.author ORDER BY stream, m.sent_at, m.key"
+    )
+    table = np.array(rows, dtype=np.int64).reshape(len(rows), 7)
+    key, author, conversation, sent, threaded, own, stream = table.T
+    pause = np.where(threaded == 1, _PAUSE_IN_THREAD, _PAUSE)
+    begins = np.ones(len(rows), dtype=np.int64)
+    begins[1:] = (np.diff(stream) != 0) | (np.diff(sent) > pause[1:])
+    order = np.argsort(key)
+    return Timeline(
+        key, author, conversation, sent, np.cumsum(begins) - 1, own == 1, key[order], order.astype(np.int64)
+    )

@@ -1,0 +1,181 @@
+"""How a batch of messages is merged into the archive: in a handful of statements, none per message.
+
+The same export twice changes nothing; of two versions of a message the later edited one stays,
+whatever order they come in; what a later export adds to an unchanged message (that it opened a
+thread) is filled in.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from knowledge.records import ImportReport, Kind, Message
+
+_COLUMNS = (
+    "key, id, conversation, author, kind, sent_at, sent_offset, text, thread, reply_to, raw, edited_at, flags"
+)
+_MICROSECOND = timedelta(microseconds=1)
+_ASK = 500
+"""Values in one `IN (…)`; older SQLite builds allow 999."""
+
+
+@dataclass(slots=True)
+class _Old:
+    """What must be known of a stored message to merge another version of it."""
+
+    key: int
+    kind: str
+    text: str
+    thread: str | None
+    reply_to: str | None
+    edited_at: int | None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch comes to: rows to insert, to replace (with the old version) and to complete."""
+
+    new: dict[str, Message]
+    changed: dict[str, tuple[_Old, Message]]
+    completed: list[tuple[str | None, str | None, int]]
+
+
+def write(db: sqlite3.Connection, messages: Sequence[Message], report: ImportReport) -> None:
+    """Merge `messages` into the archive and count each in `report`; runs inside a transaction."""
+    people = _identity_keys(db, messages)
+    places = _conversation_keys(db, messages)
+    batch = _merge(_stored(db, [m.id for m in messages]), messages, report)
+    (last,) = db.execute(
+        "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'messages'"
+    ).fetchone()
+    rows = [
+        _row(key, m, places[m.conversation_id], people[m.author.id])
+        for key, m in enumerate(batch.new.values(), last + 1)
+    ]
+    for old, m in batch.changed.values():
+        rows.append(_row(old.key, m, places[m.conversation_id], people[m.author.id]))
+    old_speech = [(old.key, old.text) for old, _ in batch.changed.values() if _is_speech(old)]
+    speech = [
+        (key, m.text)
+        for key, m in zip(
+            (row[0] for row in rows),
+            [*batch.new.values(), *(m for _, m in batch.changed.values())],
+            strict=True,
+        )
+        if _is_speech(m)
+    ]
+    db.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", old_speech)
+    db.executemany(
+        f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT (key) DO UPDATE SET conversation = excluded.conversation, author = excluded.author, "
+        "kind = excluded.kind, sent_at = excluded.sent_at, sent_offset = excluded.sent_offset, "
+        "text = excluded.text, thread = COALESCE(excluded.thread, thread), "
+        "reply_to = COALESCE(excluded.reply_to, reply_to), raw = excluded.raw, "
+        "edited_at = excluded.edited_at, flags = excluded.flags",
+        rows,
+    )
+    db.executemany("UPDATE messages SET thread = ?, reply_to = ? WHERE key = ?", batch.completed)
+    db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", speech)
+    # a message that stopped being speech waits too: its vectors have to go
+    db.executemany(
+        "INSERT OR REPLACE INTO waiting (message) VALUES (?)",
+        [(key,) for key in {key for key, _ in speech} | {key for key, _ in old_speech}],
+    )
+
+
+def _merge(stored: dict[str, _Old], messages: Sequence[Message], report: ImportReport) -> _Batch:
+    batch = _Batch({}, {}, [])
+    for message in messages:
+        if message.id in batch.new:
+            known = batch.new[message.id]
+            report.duplicates += 1
+            if _later(_micro(message.edited_at), _micro(known.edited_at)):
+                batch.new[message.id] = message
+        elif (old := stored.get(message.id)) is None:
+            report.imported += 1
+            batch.new[message.id] = message
+        elif _later(_micro(message.edited_at), old.edited_at):
+            if message.id in batch.changed or (old.text, old.kind) == (message.text, message.kind):
+                report.duplicates += 1
+            else:
+                report.updated += 1
+            batch.changed[message.id] = (batch.changed.get(message.id, (old, message))[0], message)
+            stored[message.id].edited_at = _micro(message.edited_at)
+        else:
+            report.duplicates += 1
+            if (message.thread and not old.thread) or (message.reply_to and not old.reply_to):
+                old.thread, old.reply_to = old.thread or message.thread, old.reply_to or message.reply_to
+                batch.completed.append((old.thread, old.reply_to, old.key))
+    return batch
+
+
+def _later(edit: int | None, than: int | None) -> bool:
+    return edit is not None and (than is None or edit > than)
+
+
+def _is_speech(message: _Old | Message) -> bool:
+    return message.kind == Kind.SPEECH and message.text != ""
+
+
+def _stored(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, _Old]:
+    sql = "SELECT id, key, kind, text, thread, reply_to, edited_at FROM messages WHERE id"
+    return {row[0]: _Old(*row[1:]) for row in _among(db, sql, ids)}
+
+
+def _among(db: sqlite3.Connection, sql: str, values: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Rows of `sql` for every value, asked in few statements."""
+    found: list[tuple[Any, ...]] = []
+    for start in range(0, len(values), _ASK):
+        part = values[start : start + _ASK]
+        found += db.execute(f"{sql} IN ({','.join('?' * len(part))})", part)
+    return found
+
+
+def _identity_keys(db: sqlite3.Connection, messages: Sequence[Message]) -> dict[str, int]:
+    """Keys of all authors; names as the latest import has them, aliases collected over all."""
+    authors = {m.author.id: (m.author, m.source) for m in messages}
+    db.executemany(
+        "INSERT INTO identities (id, source, name) VALUES (?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET name = excluded.name WHERE name <> excluded.name",
+        [(a.id, source, a.name) for a, source in authors.values()],
+    )
+    keys = dict(_among(db, "SELECT id, key FROM identities WHERE id", list(authors)))
+    db.executemany(
+        "INSERT OR IGNORE INTO aliases VALUES (?, ?, ?)",
+        [
+            (keys[a.id], alias.casefold(), alias)
+            for a, _ in authors.values()
+            for alias in (s.strip() for s in (a.name, *a.aliases, a.id, a.id.partition(":")[2]))
+            if alias
+        ],
+    )
+    return keys
+
+
+def _conversation_keys(db: sqlite3.Connection, messages: Sequence[Message]) -> dict[str, int]:
+    """Keys of all conversations, named as the latest import names them."""
+    places = {m.conversation_id: (m.source, m.conversation) for m in messages}
+    db.executemany(
+        "INSERT INTO conversations (id, source, name) VALUES (?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET name = excluded.name WHERE name <> excluded.name",
+        [(id, *place) for id, place in places.items()],
+    )
+    return dict(_among(db, "SELECT id, key FROM conversations WHERE id", list(places)))
+
+
+def _row(key: int, m: Message, conversation: int, author: int) -> tuple[Any, ...]:
+    offset = m.sent_at.utcoffset() or timedelta()
+    return (
+        key, m.id, conversation, author, str(m.kind), _micro(m.sent_at), offset // timedelta(minutes=1),
+        m.text, m.thread, m.reply_to, m.raw, _micro(m.edited_at), " ".join(m.flags),
+    )  # fmt: skip
+
+
+def _micro(when: datetime | None) -> int | None:
+    """Microseconds since 1970, exactly; `timestamp()` would go through a float."""
+    return None if when is None else (when - _EPOCH) // _MICROSECOND
+
+
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
