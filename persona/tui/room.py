@@ -139,9 +139,10 @@ class EngineRoom:
 
         try:
             if session_id is not None:
+                # Before, because the work may be long; after, because it may fold turns.
+                self._post_context(engine, session_id, post)
                 engine.idle(session_id, hushed)
-                report = engine.context(session_id)
-                post(ContextRead(session_id, report.used, report.budget))
+                self._post_context(engine, session_id, post)
             engine.memory.embed_pending(indexed, hushed)
         except Exception as error:
             post(IdleFailed(as_persona_error(error)))
@@ -171,6 +172,11 @@ class EngineRoom:
             engine.close()
             raise
         return engine
+
+    @staticmethod
+    def _post_context(engine: ChatEngine, session_id: str, post: Callable[[Message], object]) -> None:
+        report = engine.context(session_id)
+        post(ContextRead(session_id, report.used, report.budget))
 
     def _reporter(self, post: Callable[[Message], object]) -> ProgressFn:
         last = 0.0

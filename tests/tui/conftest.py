@@ -14,7 +14,7 @@ from persona.config import Settings
 from persona.tui.app import PersonaApp
 from persona.tui.door import Opener
 from persona.tui.screens.chat import ChatScreen, Clocks
-from tests.tui.scripted import ScriptedEngine, memory
+from tui.scripted import ScriptedEngine, memory
 
 QUESTIONS = ("Where do you live now?", "Why did you leave the bakery?", "What does Jonas do?")
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)

@@ -15,8 +15,8 @@ from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.messages import ErrorPanel, Thinking, TwinMessage, UserMessage
 from persona.tui.widgets.prompt import Prompt
 from persona.tui.widgets.welcome import Questions, Welcome
-from tests.tui.conftest import QUESTIONS, chat, make_app, opened, screen_text, text_of, wait_until, write
-from tests.tui.scripted import ScriptedEngine, memory
+from tui.conftest import QUESTIONS, chat, make_app, opened, screen_text, text_of, wait_until, write
+from tui.scripted import ScriptedEngine, memory
 
 WIDE = (100, 30)
 

@@ -16,8 +16,8 @@ from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.messages import ErrorPanel, TwinMessage, UserMessage
 from persona.tui.widgets.prompt import Prompt
 from persona.tui.widgets.welcome import Welcome
-from tests.tui.conftest import QUESTIONS, chat, make_app, opened, screen_text, wait_until, write
-from tests.tui.scripted import USAGE, ScriptedEngine
+from tui.conftest import QUESTIONS, chat, make_app, opened, screen_text, wait_until, write
+from tui.scripted import USAGE, ScriptedEngine
 
 WIDE = (100, 30)
 HEAVY = ("llama_cpp", "torch", "chromadb", "sentence_transformers", "transformers", "numpy", "tiktoken")

@@ -10,8 +10,8 @@ from persona.backends.base import ThinkingDelta
 from persona.config import Settings, TuiSettings
 from persona.errors import ModelError
 from persona.tui.widgets.prompt import Prompt
-from tests.tui.conftest import chat, make_app, opened, screen_text, wait_until, write
-from tests.tui.scripted import ScriptedEngine
+from tui.conftest import chat, make_app, opened, screen_text, wait_until, write
+from tui.scripted import ScriptedEngine
 
 SIZES = pytest.mark.parametrize("size", [(100, 30), (60, 24)], ids=["wide", "narrow"])
 REPLY = """In **Porto**, since March 2024:

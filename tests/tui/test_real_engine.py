@@ -1,0 +1,153 @@
+"""The app over the real engine: real archive, real store, a real Qwen3 of random weights under llama.cpp.
+
+What such a model says is noise, so these tests are about what happens to it.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from persona import paths
+from persona.chat.engine import Engine
+from persona.chat.store import SessionStore
+from persona.config import ChatSettings, ModelSettings, Settings
+from persona.tui.app import PersonaApp
+from persona.tui.opening import Opening
+from persona.tui.widgets.memories import MemoryList
+from persona.tui.widgets.messages import TwinMessage
+from persona.tui.widgets.status import StatusBar
+from tui.conftest import screen_text, wait_until, write
+
+NOTES = {
+    "porto.md": "# Porto\n\nI moved to Porto in March 2024, into a small flat in Cedofeita.",
+    "bread.md": "# Bread\n\nThe sourdough needs eighteen hours in the fridge.",
+}
+WIDE = (100, 40)
+
+
+@pytest.fixture
+def settings(tiny_model_path: Path) -> Settings:
+    return Settings(
+        model=ModelSettings(name=str(tiny_model_path), context=2048, threads=1),
+        chat=ChatSettings(reply_tokens=40),
+    )
+
+
+@pytest.fixture
+def app(settings: Settings, tmp_path: Path) -> Iterator[PersonaApp]:
+    app = real_app(settings, tmp_path)
+    yield app
+    app.room.close()
+
+
+def real_app(settings: Settings, folder: Path, session_id: str | None = None) -> PersonaApp:
+    """The app as `persona chat` opens it, with a prepared archive as `persona demo` has it."""
+
+    def prepare(progress: object) -> None:
+        from knowledge.memory import MemoryStore
+
+        notes = folder / "notes"
+        notes.mkdir(exist_ok=True)
+        for name, text in NOTES.items():
+            (notes / name).write_text(text, encoding="utf-8")
+        memory = MemoryStore(paths.knowledge_dir())
+        memory.ingest([notes], progress=progress)
+        memory.close()
+
+    return PersonaApp(Opening(settings, prepare).open, settings=settings, session_id=session_id)
+
+
+def engine_of(app: PersonaApp) -> Engine:
+    assert isinstance(app.room.engine, Engine)
+    return app.room.engine
+
+
+async def test_a_turn_streams_remembers_and_is_stored(app: PersonaApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: app.room.engine, 60)
+        screen = app.screen
+        await write(pilot, "where is my flat in Cedofeita?")
+        status = screen.query_one(StatusBar)
+        await wait_until(pilot, lambda: status.usage, 60)
+        await wait_until(pilot, lambda: not status.doing)
+        (session,) = engine_of(app).sessions.list()
+        user, reply = engine_of(app).sessions.turns(session.id)
+        assert user.text == "where is my flat in Cedofeita?"
+        assert reply.status == "complete"
+        shown = screen.query_one(TwinMessage)
+        assert shown.text == reply.text
+        assert "tokens/s" in screen_text(pilot)
+        screen.query_one(MemoryList).opened = True
+        await wait_until(pilot, lambda: "I moved to Porto in March 2024" in screen_text(pilot))
+
+
+async def test_stop_keeps_what_was_said_in_the_store(settings: Settings, tmp_path: Path) -> None:
+    settings = settings.model_copy(update={"chat": ChatSettings(reply_tokens=1500, thinking=True)})
+    app = real_app(settings, tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: app.room.engine, 60)
+        await write(pilot, "go on and on")
+        await wait_until(pilot, lambda: len(_said(app)) > 20, 60)
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "■ stopped" in screen_text(pilot), 60)
+        (session,) = engine_of(app).sessions.list()
+        reply = engine_of(app).sessions.turns(session.id)[-1]
+        assert reply.status == "partial"
+        assert len(reply.text + reply.thinking) > 20
+    app.room.close()
+
+
+def _said(app: PersonaApp) -> str:
+    return "".join(m.text + m.thinking_text for m in app.screen.query(TwinMessage))
+
+
+async def test_answering_again_keeps_the_old_reply_as_an_alternative(app: PersonaApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: app.room.engine, 60)
+        status = app.screen.query_one(StatusBar)
+        await write(pilot, "hello")
+        first = await wait_until(pilot, lambda: not status.doing and status.usage, 60)
+        await pilot.press("ctrl+r")
+        await wait_until(pilot, lambda: not status.doing and status.usage is not first, 60)
+        store = engine_of(app).sessions
+        (session,) = store.list()
+        assert len(store.turns(session.id)) == 2
+        assert len(store.turns(session.id, alternatives=True)) == 3
+        assert len(app.screen.query(TwinMessage)) == 1
+
+
+async def test_a_chat_is_resumed_by_its_id(settings: Settings, tmp_path: Path) -> None:
+    store = SessionStore(paths.sessions_file())
+    session = store.create()
+    asked = store.add_user(session.id, "do you remember the river?")
+    store.add_reply(session.id, asked.number, text="The Douro, yes.", status="complete")
+    store.close()
+    app = real_app(settings, tmp_path, session.id)
+    async with app.run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: "The Douro, yes." in screen_text(pilot), 60)
+        assert "do you remember the river?" in screen_text(pilot)
+        await wait_until(pilot, lambda: app.screen.query_one(StatusBar).used > 0, 60)
+    app.room.close()
+
+
+async def test_a_model_that_is_not_there_is_explained(tmp_path: Path) -> None:
+    settings = Settings(model=ModelSettings(name=str(tmp_path / "none.gguf")))
+    async with real_app(settings, tmp_path).run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: "there is no model file at" in screen_text(pilot), 60)
+        assert "known names:" in screen_text(pilot)
+
+
+async def test_quitting_in_mid_reply_keeps_it(settings: Settings, tmp_path: Path) -> None:
+    settings = settings.model_copy(update={"chat": ChatSettings(reply_tokens=1500)})
+    app = real_app(settings, tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: app.room.engine, 60)
+        await write(pilot, "go on and on")
+        await wait_until(pilot, lambda: _said(app), 60)
+        await pilot.press("ctrl+q")
+    app.room.close()
+    store = SessionStore(paths.sessions_file())
+    (session,) = store.list()
+    assert [t.status for t in store.turns(session.id)] == ["complete", "partial"]
+    store.close()
