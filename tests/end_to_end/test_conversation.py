@@ -5,16 +5,18 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from persona import paths
 from persona.backends.base import Backend
 from persona.chat.card import PersonaCard
 from persona.chat.engine import Engine
-from persona.chat.events import PromptReady, TurnFinished, TurnRequest
-from persona.chat.opening import open_memory, open_sessions
+from persona.chat.events import PromptReady, Retrieved, TurnFinished, TurnRequest
+from persona.chat.opening import open_engine, open_memory, open_sessions
 from persona.config import ChatSettings, Compression, ModelSettings, Settings
 
 NOW = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
@@ -165,3 +167,22 @@ def test_kill_nine_in_the_middle_of_a_reply_keeps_message_and_partial_reply(
     assert reply.status == "partial"
     assert len(reply.text) >= 5
     assert session.title == "remember this message"
+
+
+def test_what_the_owner_wrote_reaches_the_prompt_and_stays_within_its_budget(tiny_model_path: Path) -> None:
+    settings = Settings(model=ModelSettings(context=2048, threads=1))
+    with closing(open_memory(settings)) as memory:
+        memory.ingest([paths.sample_dir() / "slack_export.zip"], me=["Mira Sol"])
+    with closing(open_engine(settings, model=str(tiny_model_path))) as twin:
+        assert twin.card.name == "Mira Sol"
+        assert paths.card_file().read_text(encoding="utf-8").startswith("Name: Mira Sol\n")
+        request = TurnRequest("What is your cat called?", seed=1, max_tokens=16, now=NOW)
+        _, found, ready, *_, done = twin.turn(request)
+        assert isinstance(found, Retrieved)
+        assert isinstance(ready, PromptReady)
+        assert isinstance(done, TurnFinished)
+        assert "knödel" in ready.prompt.messages[-1].content
+        assert ready.section_tokens["memories"] <= settings.memory.budget_tokens
+        stored = twin.sessions.turn(done.reply_turn_id)
+        assert [m.id for m in stored.memories] == [m.id for m in found.memories]
+        assert all(twin.memory.message(m.id) for m in stored.memories)
