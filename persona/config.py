@@ -151,7 +151,7 @@ def set_value(key: str, value: str, file: Path | None = None) -> Any:
     document = tomlkit.parse(file.read_text(encoding="utf-8") if file.exists() else "")
     if section not in document:
         document[section] = tomlkit.table()
-    document[section][name] = stored  # type: ignore[index]
+    document[section][name] = stored
     _replace(file, tomlkit.dumps(document).rstrip("\n") + "\n")
     return stored
 

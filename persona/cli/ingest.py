@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from knowledge.memory import IngestResult
     from knowledge.records import ImportReport
 
-SOURCES = ("auto", "slack", "email", "notes")
+SOURCES = ("auto", "slack", "discord", "email", "notes")
 
 
 @click.command()
@@ -85,8 +85,10 @@ def _remark(result: "IngestResult", me: tuple[str, ...]) -> None:
         asked = f"nobody is called {' or '.join(me)}" if me else "it is not known which person is you"
         names = ", ".join(str(c.name) for c in result.candidates[:5])
         note(f"{asked}\n  → settle it with `persona people me NAME`; likeliest: {names or 'nobody'}")
+    elif result.unmatched:
+        note(f"nobody here is called {' or '.join(result.unmatched)}")
     if result.pending_embeddings:
         note(
-            f"searchable by words now; {result.pending_embeddings:,} windows wait for their vectors "
+            f"searchable by words now; {result.pending_embeddings:,} messages wait for their vectors "
             "(`persona memory rebuild`, or the next idle moment of a chat)"
         )

@@ -78,4 +78,4 @@ def rebuild(as_json: bool) -> None:
     if as_json:
         emit({"embedded": embedded})
     else:
-        say(f"{embedded:,} windows embedded")
+        say(f"{embedded:,} messages embedded")

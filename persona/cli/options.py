@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[datetime]):
     """An ISO 8601 time, aware: it keeps its own offset, else takes this machine's."""
 
     name = "ISO"

@@ -3,15 +3,21 @@
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
 
 from persona import config, models, paths
+from persona.chat import opening
 from persona.config import Settings
 from persona.errors import PersonaError
 from persona.lab import machine
 from persona.lab.machine import GIB
+
+if TYPE_CHECKING:
+    from knowledge.memory import MemoryStore
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -148,5 +154,31 @@ def _model(settings: Settings) -> Check:
     return Check("model", "ok", f"{settings.model.name}: {path}, {path.stat().st_size / 2**20:.0f} MiB")
 
 
-def _knowledge(settings: Settings) -> Iterator[Check]:
-    raise NotImplementedError
+def _knowledge(settings: Settings) -> list[Check]:
+    with closing(opening.open_memory(settings)) as memory:
+        archive = _guarded("archive", lambda: _archive(memory))
+        return [archive, _guarded("index", lambda: _index(memory))]
+
+
+def _archive(memory: "MemoryStore") -> Check:
+    counts = memory.stats()
+    if not counts["messages"]:
+        return Check("archive", "warn", "no messages yet", "`persona ingest EXPORT`, or `persona demo`")
+    detail = f"{counts['messages']} messages, {counts['first'][:10]} to {counts['last'][:10]}"
+    if counts["owner"] is None:
+        return Check("archive", "warn", f"{detail}; nobody is known to be you", "`persona people me NAME`")
+    return Check("archive", "ok", f"{detail}, of {counts['owner']}")
+
+
+def _index(memory: "MemoryStore") -> Check:
+    """Asks for something by meaning, which opens the embedding model and the vectors."""
+    from persona.chat.layout import memory_lines
+
+    now = datetime.now().astimezone()
+    memory.search("hello", now=now, cost=lambda found: len(memory_lines(found)))
+    counts = memory.stats()
+    waiting = counts["pending_embeddings"]
+    if waiting:
+        detail = f"{waiting} messages have no vector yet; they are found by words only"
+        return Check("index", "warn", detail, "`persona memory rebuild`, or leave a chat open for a while")
+    return Check("index", "ok", f"complete, by {counts['embedding_model']}")
