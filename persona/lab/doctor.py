@@ -23,7 +23,8 @@ Status = Literal["ok", "warn", "fail"]
 
 # Training preset from this much graphics memory on.
 _PRESETS = ((24 * GIB, "bestaccuracy"), (12 * GIB, "quality"), (0, "highspeed"))
-# On a CPU reading speed sets the limit before memory does; a larger model keeps people waiting (GB).
+# On a CPU reading speed sets the limit before memory does: GB of model a core reads fast enough to wait for.
+_GB_A_CORE = 1.6
 _LARGEST_ON_CPU = 5.0
 _DISK_WANTED = 5 * GIB
 
@@ -45,7 +46,8 @@ def examine() -> list[Check]:
         settings = config.load()
     except PersonaError as error:
         return [*checks, Check("settings", "fail", error.message, error.hint)]
-    checks.append(Check("settings", "ok", str(paths.config_file())))
+    file = paths.config_file()
+    checks.append(Check("settings", "ok", str(file) if file.exists() else f"defaults ({file} is not there)"))
     checks.append(_guarded("model", lambda: _model(settings)))
     checks += _knowledge(settings)
     return checks
@@ -57,7 +59,7 @@ def suggest() -> dict[str, str]:
     if graphics:
         room = 0.8 * graphics / 1e9
     else:
-        room = min((machine.ram() or 0) / 4e9, _LARGEST_ON_CPU)
+        room = min((machine.ram() or 0) / 4e9, machine.cores() * _GB_A_CORE, _LARGEST_ON_CPU)
     fitting = [entry for entry in models.catalogue().values() if entry.memory_gb <= room]
     largest = max(fitting, key=lambda entry: entry.memory_gb)
     preset = next(name for needed, name in _PRESETS if graphics >= needed)
