@@ -36,6 +36,7 @@ lint: setup
 	$(BIN)/mypy
 
 starter: setup
+	$(BIN)/python -m pip install --editable ".[starter]"
 	$(BIN)/python -m trainer.starter
 
 sample: setup
