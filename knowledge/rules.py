@@ -37,8 +37,8 @@ _NOW = re.compile(
 )
 _SOURCES = {
     "slack": "slack", "email": "email", "mail": "email", "mailed": "email", "emailed": "email",
-    "note": "notes", "notes": "notes", "journal": "notes", "diary": "notes", "notiz": "notes", "notizen": "notes",
-    "tagebuch": "notes", "discord": "discord", "whatsapp": "whatsapp", "telegram": "telegram",
+    "note": "notes", "notes": "notes", "journal": "notes", "diary": "notes", "notiz": "notes",
+    "notizen": "notes", "tagebuch": "notes", "discord": "discord", "whatsapp": "whatsapp", "telegram": "telegram",
 }  # fmt: skip
 
 
