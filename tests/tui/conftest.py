@@ -46,7 +46,7 @@ def make_app(
     )
 
 
-async def wait_until(pilot: Pilot[Any], condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+async def wait_until(pilot: Pilot[Any], condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Poll `condition` until it is true; its value. Fails with what is on the screen otherwise."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):

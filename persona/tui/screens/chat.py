@@ -98,7 +98,8 @@ class ChatScreen(Screen[None]):
         self.memory = self._settings.memory.enabled
         self._header.twin = "Persona"
         self._header.model = "opening…"
-        self._flush = self.set_interval(FLUSH_SECONDS, self._catch_up, pause=True)
+        # A message, not a call: a timer runs in a task of its own and would overtake the handler below.
+        self._flush = self.set_interval(FLUSH_SECONDS, self._wake, pause=True)
         self._prompt.focus()
         if self._session_id is None:
             await self._page.add(Welcome(self._questions, opening=True))
@@ -227,7 +228,7 @@ class ChatScreen(Screen[None]):
         message = TwinMessage(self._header.twin, self._clocks.now(), self._clocks.seconds)
         await self._page.add(message)
         self._page.to_end()
-        talk = Talk(message, self._page, self._status, partial(self.post_message, self.FeedReady()), replaces)
+        talk = Talk(message, self._page, self._status, self._wake, replaces)
         self._talk = talk
         self.refresh_bindings()
         if self._flush is not None:
@@ -235,6 +236,10 @@ class ChatScreen(Screen[None]):
         self.run_worker(
             partial(pump, partial(turn, cancel=talk.cancel), talk.feed), thread=True, group="talk"
         )
+
+    def _wake(self) -> None:
+        """Have the feed drained; from any thread."""
+        self.post_message(self.FeedReady())
 
     async def on_chat_screen_feed_ready(self) -> None:
         await self._catch_up()
