@@ -44,12 +44,13 @@ def write_tiny_qwen3(path: Path, seed: int = 0) -> Path:
     return _write(path, "tiny random qwen3", tokens, normal, merges, weights)
 
 
-def write_scripted_qwen3(path: Path, script: Sequence[str | bytes]) -> Path:
+def write_scripted_qwen3(path: Path, script: Sequence[str | bytes], *, endless: bool = False) -> Path:
     """Write a model that answers every prompt with the tokens of `script`, one after the other.
 
     It looks at the last token only, and a prompt ends with a newline; so no token may come twice, and a
     newline not at all. A text that is no token yet becomes one, so whole phrases are fine; one byte of
     a letter is given as `bytes`. End with `<|im_end|>` for a reply that stops. At most 60 tokens.
+    With `endless` the script begins again on a new line, for tests that stop a reply.
 
         write_scripted_qwen3(path, ["<think>", "Porto?", "</think>", "In", " Porto.", "<|im_end|>"])
     """
@@ -73,7 +74,7 @@ def write_scripted_qwen3(path: Path, script: Sequence[str | bytes]) -> Path:
     for name in weights:
         if name.endswith(("attn_output.weight", "ffn_down.weight", "embd.weight", "output.weight")):
             weights[name][:] = 0
-    for place, (token, following) in enumerate(pairwise(chain)):
+    for place, (token, following) in enumerate(pairwise([*chain, chain[0]] if endless else chain)):
         weights["token_embd.weight"][tokens.index(token), place] = 1
         weights["output.weight"][tokens.index(following), place] = 10
     return _write(path, "tiny scripted qwen3", tokens, normal, merges, weights)

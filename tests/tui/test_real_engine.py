@@ -1,12 +1,14 @@
 """The app over the real engine: real archive, real store, a real Qwen3 of random weights under llama.cpp.
 
-What such a model says is noise, so these tests are about what happens to it.
+What such a model says is noise, so these tests are about what happens to it; where the words matter,
+the weights are set so that it says them.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tiny_model import write_scripted_qwen3
 
 from knowledge.text import printable
 from persona import paths
@@ -32,6 +34,15 @@ def settings(tiny_model_path: Path) -> Settings:
     return Settings(
         model=ModelSettings(name=str(tiny_model_path), context=2048, threads=1),
         chat=ChatSettings(reply_tokens=40),
+    )
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Settings:
+    """A model that never comes to an end by itself."""
+    model = write_scripted_qwen3(tmp_path / "endless.gguf", ["la la"], endless=True)
+    return Settings(
+        model=ModelSettings(name=str(model), context=8192, threads=1), chat=ChatSettings(reply_tokens=6000)
     )
 
 
@@ -83,19 +94,19 @@ async def test_a_turn_streams_remembers_and_is_stored(app: PersonaApp) -> None:
         await wait_until(pilot, lambda: "I moved to Porto in March 2024" in screen_text(pilot))
 
 
-async def test_stop_keeps_what_was_said_in_the_store(settings: Settings, tmp_path: Path) -> None:
-    settings = settings.model_copy(update={"chat": ChatSettings(reply_tokens=1500, thinking=True)})
-    app = real_app(settings, tmp_path)
+async def test_stop_keeps_what_was_said_in_the_store(endless: Settings, tmp_path: Path) -> None:
+    app = real_app(endless, tmp_path)
     async with app.run_test(size=WIDE) as pilot:
         await wait_until(pilot, lambda: app.room.engine)
         await write(pilot, "go on and on")
-        await wait_until(pilot, lambda: len(_said(app)) > 20)
+        await wait_until(pilot, lambda: "la la" in screen_text(pilot))
         await pilot.press("escape")
         await wait_until(pilot, lambda: "■ stopped" in screen_text(pilot))
         (session,) = engine_of(app).sessions.list()
         reply = engine_of(app).sessions.turns(session.id)[-1]
         assert reply.status == "partial"
-        assert len(reply.text + reply.thinking) > 20
+        assert reply.text.startswith("la la")
+        assert reply.text == _said(app)
     app.room.close()
 
 
@@ -139,9 +150,8 @@ async def test_a_model_that_is_not_there_is_explained(tmp_path: Path) -> None:
         assert "known names:" in screen_text(pilot)
 
 
-async def test_quitting_in_mid_reply_keeps_it(settings: Settings, tmp_path: Path) -> None:
-    settings = settings.model_copy(update={"chat": ChatSettings(reply_tokens=1500)})
-    app = real_app(settings, tmp_path)
+async def test_quitting_in_mid_reply_keeps_it(endless: Settings, tmp_path: Path) -> None:
+    app = real_app(endless, tmp_path)
     async with app.run_test(size=WIDE) as pilot:
         await wait_until(pilot, lambda: app.room.engine)
         await write(pilot, "go on and on")

@@ -127,7 +127,7 @@ class TwinMessage(Vertical):
         if self._thinking is None:
             self._thinking = Thinking(live=True)
             self._thinking_since = self._seconds()
-            await self.mount(self._thinking, before=self._foot)
+            await self.mount(self._thinking, after=0)
         self.thinking_text += fragment
         self.phase("")
         await self._thinking.body.add(fragment)
