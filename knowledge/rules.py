@@ -36,9 +36,10 @@ _NOW = re.compile(
     re.IGNORECASE,
 )
 _SOURCES = {
-    "slack": "slack", "email": "email", "mail": "email", "mailed": "email", "emailed": "email",
-    "note": "notes", "notes": "notes", "journal": "notes", "diary": "notes", "notiz": "notes",
-    "notizen": "notes", "tagebuch": "notes", "discord": "discord", "whatsapp": "whatsapp", "telegram": "telegram",
+    "slack": "slack", "discord": "discord", "whatsapp": "whatsapp", "telegram": "telegram",
+    "email": "email", "mail": "email", "mailed": "email", "emailed": "email",
+    "note": "notes", "notes": "notes", "journal": "notes", "diary": "notes",
+    "notiz": "notes", "notizen": "notes", "tagebuch": "notes",
 }  # fmt: skip
 
 
