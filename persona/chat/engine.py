@@ -5,7 +5,7 @@ Knows nothing of terminals, files or how its parts were opened.
 
 import logging
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ from persona.errors import SessionError
 
 if TYPE_CHECKING:
     from knowledge.memory import MemoryStore
+    from knowledge.progress import Progress
 
 _log = logging.getLogger(__name__)
 
@@ -109,12 +110,18 @@ class Engine:
         previous = turns[-1].id if turns[-1].role == "assistant" else None
         yield from self._answer(asked, again, cancel, previous)
 
-    def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
+    def idle(
+        self,
+        session_id: str | None,
+        cancel: threading.Event | None = None,
+        progress: "Callable[[Progress], None] | None" = None,
+    ) -> None:
         """Work for quiet moments: fold above the high mark, prefill the canonical history, and give
-        messages their vectors where an import left some without.
+        messages their vectors where an import left some without (`progress` hears of these).
 
-        Returns early when `cancel` is set. A turn that starts meanwhile sets `cancel` itself, so
-        that it never waits for more than a batch of tokens.
+        session_id: the chat to make ready, None where there is none yet. Returns early when `cancel`
+        is set. A turn that starts meanwhile sets `cancel` itself, so that it never waits for more than
+        a batch of tokens.
         """
         cancel = cancel or threading.Event()
         with self._guard:
@@ -122,16 +129,20 @@ class Engine:
                 return
             self._idle_cancel = cancel
         try:
-            draft = replace(self._draft_of(session_id), message=None)
-            self._manager.idle_fold(draft)
+            if session_id is not None:
+                self._make_ready(session_id, cancel)
             if not cancel.is_set():
-                self.backend.prefill(build(self._manager.plan(draft).scene), cancel)
-            if not cancel.is_set():
-                self.memory.embed_pending(cancel=cancel)
+                self.memory.embed_pending(progress, cancel)
         finally:
             with self._guard:
                 if self._idle_cancel is cancel:
                     self._idle_cancel = None
+
+    def _make_ready(self, session_id: str, cancel: threading.Event) -> None:
+        draft = replace(self._draft_of(session_id), message=None)
+        self._manager.idle_fold(draft)
+        if not cancel.is_set():
+            self.backend.prefill(build(self._manager.plan(draft).scene), cancel)
 
     def context(self, session_id: str) -> ContextReport:
         """What the next prompt of a chat starts from. Loads the model when it is not loaded yet."""

@@ -36,9 +36,6 @@ class _Sessions(Protocol):
 
 class _Archive(Protocol):
     def message(self, id: str, /) -> StoredMessage | None: ...
-    def embed_pending(
-        self, progress: "ProgressFn | None" = None, cancel: threading.Event | None = None
-    ) -> int: ...
 
 
 class _Context(Protocol):
@@ -85,8 +82,13 @@ class ChatEngine(Protocol):
         """Answer the last user message again."""
         ...
 
-    def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
-        """Work for quiet moments."""
+    def idle(
+        self,
+        session_id: str | None,
+        cancel: threading.Event | None = None,
+        progress: "ProgressFn | None" = None,
+    ) -> None:
+        """Work for quiet moments; `progress` hears of the vectors that are computed."""
         ...
 
     def context(self, session_id: str) -> _Context:

@@ -126,7 +126,7 @@ class EngineRoom:
     def idle(
         self, session_id: str | None, hushed: threading.Event, post: Callable[[Message], object]
     ) -> None:
-        """Work for quiet moments, until `hushed`: the engine's own for this chat, then the index.
+        """Let the engine do its work for quiet moments, until `hushed`.
 
         Posts ContextRead, Indexed while vectors are computed, and IdleFailed.
         """
@@ -141,9 +141,9 @@ class EngineRoom:
             if session_id is not None:
                 # Before, because the work may be long; after, because it may fold turns.
                 self._post_context(engine, session_id, post)
-                engine.idle(session_id, hushed)
+            engine.idle(session_id, hushed, indexed)
+            if session_id is not None:
                 self._post_context(engine, session_id, post)
-            engine.memory.embed_pending(indexed, hushed)
         except Exception as error:
             post(IdleFailed(as_persona_error(error)))
         finally:

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+from knowledge.progress import Progress
 from knowledge.records import Memory, StoredMessage
 from persona.backends.base import ModelInfo, Prompt, TextDelta, ThinkingDelta, Usage
 from persona.chat.events import PromptReady, Retrieved, TurnEvent, TurnFinished, TurnRequest, TurnStarted
 from persona.chat.store import SessionStore
 from persona.errors import PersonaError
+from persona.tui.door import ProgressFn
 
 STARTER = ModelInfo("starter", "qwen3", 3_100_000, 2048, 2048, is_starter=True)
 USAGE = Usage(423, 310, 21, 412.0, 31.4, 400)
@@ -49,9 +51,6 @@ class Archive:
     def message(self, id: str) -> StoredMessage | None:
         return self.stored.get(id)
 
-    def embed_pending(self, progress: object = None, cancel: threading.Event | None = None) -> int:
-        return 0
-
 
 Said = str | ThinkingDelta | PersonaError | BaseException
 
@@ -68,6 +67,7 @@ class ScriptedEngine:
         self.requests: list[TurnRequest] = []
         self.regenerated: list[str] = []
         self.idled: list[str] = []
+        self.unindexed = 0
         self.closed = False
         self._said: queue.Queue[Said | None] = queue.Queue()
 
@@ -100,8 +100,18 @@ class ScriptedEngine:
             session_id, user.number, request or TurnRequest(user.text), cancel or threading.Event()
         )
 
-    def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
-        self.idled.append(session_id)
+    def idle(
+        self,
+        session_id: str | None,
+        cancel: threading.Event | None = None,
+        progress: ProgressFn | None = None,
+    ) -> None:
+        if session_id is not None:
+            self.idled.append(session_id)
+        elif self.unindexed and progress:
+            progress(Progress("indexing", 256, self.unindexed))
+            assert cancel is not None
+            cancel.wait(30)
 
     def context(self, session_id: str) -> SimpleNamespace:
         return SimpleNamespace(used=512, budget=1664)

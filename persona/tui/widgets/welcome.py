@@ -26,7 +26,11 @@ class OpeningProgress(Vertical):
 
     def show(self, stage: str, done: int, total: int | None) -> None:
         """done of total, in the stage's own units; total None where the end is not known."""
-        amount = f"  {done:,} of {total:,}" if total else ""
+        amount = ""
+        if total is None and done:
+            amount = f"  {done:,}"
+        elif total is not None and total > 1:
+            amount = f"  {done:,} of {total:,}"
         self.query_one("#stage", Static).update(Content(one_line(printable(stage)) + amount))
         self.query_one("#bar", ProgressBar).update(total=total or None, progress=done)
 
