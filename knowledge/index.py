@@ -7,7 +7,7 @@ in the same transaction that stored them, so that a kill at any point is mended 
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 from knowledge import passages
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
-from knowledge.errors import ArchiveError
+from knowledge.errors import ArchiveError, PersonaError
 from knowledge.progress import Progress
 
 if TYPE_CHECKING:
-    from knowledge.timeline import Floats, Ints
+    from knowledge.timeline import Floats
 
 _COLLECTION = "speech"
 _AHEAD = 1024
@@ -29,6 +29,10 @@ _BATCH = 64
 """Messages embedded before they are struck off, and before a cancel is heard."""
 
 _PIECES = 512
+
+
+Where = dict[str, Any]
+Scored = Iterable[tuple[str, float]]
 
 
 class VectorIndex:
@@ -81,37 +85,13 @@ class VectorIndex:
         )
         return sorted(rows, key=lambda row: len(row[2] or ""))
 
-    def query(
-        self, vector: "Floats", most: int, since: int | None = None, until: int | None = None
-    ) -> "Nearest":
-        """The nearest messages: keys and cosine similarities, each message once with its best passage.
+    def nearest(self, vector: "Floats", most: int, where: Where | None = None) -> dict[int, float]:
+        """Keys of the `most` nearest messages with their cosine, that of the best passage of each.
 
-        since, until: microseconds; the end is exclusive.
+        where: a filter on `sent_at` (microseconds), `author` or `conversation` (archive keys).
         """
-        import numpy as np
 
-        bounds = [{"sent_at": {"$gte": since}}] if since is not None else []
-        bounds += [{"sent_at": {"$lt": until}}] if until is not None else []
-        where = None if not bounds else bounds[0] if len(bounds) == 1 else {"$and": bounds}
-        try:
-            found = self._nearest(self._open(), vector, most, where)
-        except ArchiveError:
-            raise
-        except Exception as error:
-            # another process may have made the index anew: look for it again next time
-            self._collection = None
-            raise ArchiveError(
-                f"the index cannot be searched: {type(error).__name__}", "run `persona memory rebuild`"
-            ) from error
-        best: dict[int, float] = {}
-        for id, distance in found:
-            best.setdefault(int(id.partition(".")[0]), 1.0 - distance)
-        return np.array(list(best), dtype=np.int64), np.array(list(best.values()))
-
-    def _nearest(
-        self, collection: Any, vector: "Floats", most: int, where: dict[str, Any] | None
-    ) -> list[tuple[str, float]]:
-        with self._lock:
+        def ask(collection: Any) -> Scored:
             size = collection.count()
             if not size:
                 return []
@@ -121,7 +101,36 @@ class VectorIndex:
                 where=where,
                 include=["distances"],
             )
-        return list(zip(found["ids"][0], found["distances"][0], strict=True))
+            return [(id, 1.0 - d) for id, d in zip(found["ids"][0], found["distances"][0], strict=True)]
+
+        return self._best(ask)
+
+    def similar(self, vector: "Floats", keys: Sequence[int]) -> dict[int, float]:
+        """The cosine of these messages; those that still wait for their vectors are left out."""
+
+        def ask(collection: Any) -> Scored:
+            found = collection.get(where={"message": {"$in": list(keys)}}, include=["embeddings"])
+            return zip(found["ids"], (float(v @ vector) for v in found["embeddings"]), strict=True)
+
+        return self._best(ask) if keys else {}
+
+    def _best(self, ask: Callable[[Any], Scored]) -> dict[int, float]:
+        try:
+            with self._lock:
+                found = list(ask(self._open()))
+        except PersonaError:
+            raise
+        except Exception as error:
+            # another process may have made the index anew: look for it again next time
+            self._collection = None
+            raise ArchiveError(
+                f"the index cannot be searched: {type(error).__name__}", "run `persona memory rebuild`"
+            ) from error
+        best: dict[int, float] = {}
+        for id, cosine in found:
+            key = int(id.partition(".")[0])
+            best[key] = max(cosine, best.get(key, -1.0))
+        return best
 
     def is_empty(self) -> bool:
         """Whether nothing was embedded yet, told without opening the index."""
@@ -209,6 +218,3 @@ class VectorIndex:
             "SELECT (SELECT COUNT(*) FROM speech), (SELECT COUNT(*) FROM waiting)"
         )
         return bool(self._collection.count() + waiting < speech)
-
-
-Nearest = tuple["Ints", "Floats"]

@@ -1,7 +1,7 @@
 """From a question to ranked, dated memories: words and meaning fused, then rules, then a budget."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from knowledge import timeline as timelines
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
 from knowledge.errors import PersonaError
-from knowledge.index import VectorIndex
+from knowledge.index import VectorIndex, Where
 from knowledge.records import Memory
 from knowledge.serving import Cost, Pick, serve
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-MEANING = 0.6
-"""Weight of a rank by meaning against 1 for the rank by words."""
-
-K = 10
-"""Constant of the reciprocal ranks: how much the first places stand out."""
+WORDS = 1 / 75
+"""What one point of BM25 is worth against a cosine of 1."""
 
 DEEP = 200
-"""Candidates taken from each of the two."""
+"""Candidates taken by words, and by meaning."""
+
+DEEP_WHERE = 60
+"""Candidates taken by meaning among the messages that fit a person or a time named."""
 
 MOST = 10
 """Memories served when the caller names no number."""
 
 WORDS_SHARE = 0.2
-WEAK = 0.47
+WEAK = 0.45
 """Below this sum (best cosine, and WORDS_SHARE of the best share of words) there is no evidence."""
 
 WEAK_WORDS = 0.34
@@ -107,10 +107,9 @@ class Retriever:
         bare = timewords.without(query, list(reading.spans))
         weights, asked = _completed(bare, context)
         found = lexical.match(self._archive, timeline, weights)
-        meaning = self._meaning(asked, reading, timeline)
-        fused = _reciprocal(found.score, 1.0) + _reciprocal(meaning, MEANING)
-        score = fused * rules.factors(self._archive, reading, timeline, now)
-        candidates = np.flatnonzero(score > 0)
+        meaning = self._meaning(asked, reading, timeline, found.score)
+        candidates = np.flatnonzero((found.score > 0) | (meaning > 0))
+        score = meaning + WORDS * found.score + rules.bonus(self._archive, reading, timeline, now)
         order = candidates[np.argsort(-score[candidates], kind="stable")]
         return Ranking(order, score, meaning, found.covered, found.words, reading, self._index.pending() == 0)
 
@@ -121,28 +120,44 @@ class Retriever:
             self._timeline, self._version = timelines.load(self._archive), version
         return self._timeline
 
-    def _meaning(self, query: str, reading: rules.Reading, timeline: "Timeline") -> "Floats":
-        """Cosine similarity of the nearest messages, 0 for the rest; also searched inside named times."""
+    def _meaning(
+        self, query: str, reading: rules.Reading, timeline: "Timeline", by_words: "Floats"
+    ) -> "Floats":
+        """The cosine of every candidate: the nearest, those that fit what is named, the best by words."""
         import numpy as np
 
         meaning = np.zeros(len(timeline))
         if self._index.is_empty() or not query.strip():
             return meaning
+        wordy = np.flatnonzero(by_words > 0)
+        wordy = wordy[np.argsort(-by_words[wordy], kind="stable")][:DEEP]
         try:
             vector = self._embedder.embed([query])[0]
-            found = [self._index.query(vector, DEEP)]
-            for span in reading.spans:
-                since = rules.micro(span.start) if span.start else None
-                until = rules.micro(span.end) if span.end else None
-                found.append(self._index.query(vector, DEEP // 4, since, until))
+            found = self._index.nearest(vector, DEEP)
+            for where in self._filters(reading):
+                found |= self._index.nearest(vector, DEEP_WHERE, where)
+            found |= self._index.similar(vector, [k for k in timeline.key[wordy].tolist() if k not in found])
         except PersonaError as error:
             # words alone still find most; a chat must not end because the index is damaged
             _log.warning("search by words only: %s", error.message)
             return meaning
-        for keys, similarities in found:
-            known = timeline.known(keys)
-            meaning[timeline.positions(keys[known])] = np.maximum(0.0, similarities[known])
+        keys = np.array(list(found), dtype=np.int64)
+        known = timeline.known(keys)
+        meaning[timeline.positions(keys[known])] = np.maximum(0.0, np.array(list(found.values()))[known])
         return meaning
+
+    def _filters(self, reading: rules.Reading) -> Iterator[Where]:
+        """One filter for each person and time that a question names, the owner among them."""
+        people = list(reading.people)
+        if reading.you:
+            people += [key for (key,) in self._archive.rows("SELECT key FROM identities WHERE is_self")]
+        if people:
+            yield {"author": {"$in": people}}
+        for span in reading.spans:
+            start = [{"sent_at": {"$gte": rules.micro(span.start)}}] if span.start else []
+            end = [{"sent_at": {"$lt": rules.micro(span.end) + rules.TOLD_WITHIN}}] if span.end else []
+            both = start + end
+            yield both[0] if len(both) == 1 else {"$and": both}
 
     def _pick(self, ranking: Ranking, position: int) -> Pick:
         words = [w for w, places in ranking.words.items() if position in places]
@@ -169,14 +184,3 @@ def _completed(query: str, context: Sequence[str]) -> tuple[dict[str, float], st
     if context and len(lexical.terms(query)) < 2:
         return lexical.weighted(query, context[-1:]), f"{context[-1]} {query}"
     return lexical.weighted(query), query
-
-
-def _reciprocal(score: "Floats", weight: float) -> "Floats":
-    """`weight / (K + rank)` for the best `DEEP` entries above 0, 0 for the rest."""
-    import numpy as np
-
-    best = np.flatnonzero(score > 0)
-    best = best[np.argsort(-score[best], kind="stable")][:DEEP]
-    found = np.zeros(len(score))
-    found[best] = weight / (K + 1 + np.arange(len(best)))
-    return found

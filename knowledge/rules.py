@@ -1,4 +1,4 @@
-"""What a question says about who, where and when: factors on the scores of the messages it fits.
+"""What a question says about who, where and when: a bonus for the messages that fit.
 
 Rules only raise a message's score; none of them hides one, because people tell of things later, of
 each other, and in the wrong channel.
@@ -18,16 +18,19 @@ from knowledge.timeline import HOUR
 if TYPE_CHECKING:
     from knowledge.timeline import Bools, Floats, Timeline
 
-NAMED_PERSON = 1.4
-OWN_WORDS = 1.25
-NAMED_PLACE = 1.3
-IN_TIME = 2.0
-SOON_AFTER = 1.5
-NEWEST = 0.06
-NEWEST_WHEN_NOW = 0.25
+NAMED_PERSON = 0.3
+OWN_WORDS = 0.25
+NAMED_PLACE = 0.2
+IN_TIME = 0.5
+SOON_AFTER = 0.25
+NEWEST = 0.01
+NEWEST_WHEN_NOW = 0.05
+"""What fitting is worth, in the unit of the ranking: a cosine of 1 is a perfect match by meaning."""
 
 _DAY = 24 * HOUR
-_TOLD_WITHIN = 14 * _DAY
+TOLD_WITHIN = 14 * _DAY
+"""How long after something people mostly tell of it."""
+
 _YEAR = 365 * _DAY
 _YOU = {"you", "your", "yours", "yourself", "du", "dein", "deine", "deinen", "deiner", "dich", "dir", "ihr"}
 _NOW = re.compile(
@@ -71,29 +74,28 @@ def read(archive: Archive, query: str, now: datetime) -> Reading:
     )
 
 
-def factors(archive: Archive, reading: Reading, timeline: "Timeline", now: datetime) -> "Floats":
-    """One factor for each message of the timeline, 1 where nothing was named that it fits."""
+def bonus(archive: Archive, reading: Reading, timeline: "Timeline", now: datetime) -> "Floats":
+    """What each message of the timeline gains by fitting what the question names."""
     import numpy as np
 
-    factor = np.ones(len(timeline))
+    age = np.maximum(0, micro(now) - timeline.sent) / _YEAR
+    gain = (NEWEST_WHEN_NOW if reading.now else NEWEST) * np.exp(-age)
     if reading.people:
-        factor[np.isin(timeline.author, list(reading.people))] *= NAMED_PERSON
+        gain[np.isin(timeline.author, list(reading.people))] += NAMED_PERSON
     if reading.you:
-        factor[timeline.own] *= OWN_WORDS
+        gain[timeline.own] += OWN_WORDS
     places = set(reading.places)
     if reading.sources:
         marks = ",".join("?" * len(reading.sources))
         sql = f"SELECT key FROM conversations WHERE source IN ({marks})"
         places |= {key for (key,) in archive.rows(sql, tuple(reading.sources))}
     if places:
-        factor[np.isin(timeline.conversation, list(places))] *= NAMED_PLACE
+        gain[np.isin(timeline.conversation, list(places))] += NAMED_PLACE
     for span in reading.spans:
         inside, after = within(span, timeline)
-        factor[inside] *= IN_TIME
-        factor[after] *= SOON_AFTER
-    age = np.maximum(0, micro(now) - timeline.sent) / _YEAR
-    newest = NEWEST_WHEN_NOW if reading.now else NEWEST
-    return np.asarray(factor * (1 + newest * np.exp(-age)))
+        gain[inside] += IN_TIME
+        gain[after] += SOON_AFTER
+    return np.asarray(gain)
 
 
 def within(span: timewords.Span, timeline: "Timeline") -> tuple["Bools", "Bools"]:
@@ -101,9 +103,9 @@ def within(span: timewords.Span, timeline: "Timeline") -> tuple["Bools", "Bools"
     import numpy as np
 
     start = micro(span.start) if span.start else np.iinfo(np.int64).min
-    end = micro(span.end) if span.end else np.iinfo(np.int64).max - _TOLD_WITHIN
+    end = micro(span.end) if span.end else np.iinfo(np.int64).max - TOLD_WITHIN
     inside = (timeline.sent >= start) & (timeline.sent < end)
-    return inside, (timeline.sent >= end) & (timeline.sent < end + _TOLD_WITHIN)
+    return inside, (timeline.sent >= end) & (timeline.sent < end + TOLD_WITHIN)
 
 
 def micro(when: datetime) -> int:
