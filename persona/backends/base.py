@@ -96,13 +96,15 @@ Event = ThinkingDelta | TextDelta | Usage | Done
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
     """What an engine says about the model it holds. context: tokens the engine was opened with;
-    trained_context: tokens the model card states, None where unknown."""
+    trained_context: tokens the model card states, None where unknown. memory_tokens: most tokens of
+    memories that this model reads well, None for no limit of its own."""
 
     name: str
     architecture: str
     parameters: int
     context: int
     trained_context: int | None = None
+    memory_tokens: int | None = None
     is_starter: bool = False
     path: str = ""
     details: dict[str, str] = field(default_factory=dict)

@@ -45,6 +45,7 @@ def describe(header: GgufHeader, path: Path, context: int) -> ModelInfo:
         parameters=header.parameters,
         context=context,
         trained_context=header.number("persona.trained_context"),
+        memory_tokens=header.number("persona.memory_tokens"),
         is_starter=is_starter(header),
         path=str(path),
         details={

@@ -42,6 +42,11 @@ def window_of(info: ModelInfo) -> int:
     return min(info.context, info.trained_context or info.context)
 
 
+def readable(info: ModelInfo, tokens: int) -> int:
+    """Of `tokens` of memories, as many as this model reads well."""
+    return tokens if info.memory_tokens is None else min(tokens, info.memory_tokens)
+
+
 def share(window: int, *, base: int, reply: int, memory: int) -> Budget:
     """Share out `window`. The reply gets at most a quarter, memories at most a third of what is left.
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from knowledge.records import Memory
 from persona.backends.base import Backend, Prompt
 from persona.chat import compressor
-from persona.chat.budget import Budget, TokenCounter, share, window_of
+from persona.chat.budget import Budget, TokenCounter, readable, share, window_of
 from persona.chat.card import PersonaCard
 from persona.chat.layout import HistoryTurn, Scene, build, memory_lines
 from persona.chat.store import SessionStore, Turn
@@ -204,11 +204,12 @@ class ConversationManager:
         )
 
     def _budget(self, draft: Draft, bare: Scene) -> Budget:
+        info = self._backend.info
         return share(
-            window_of(self._backend.info),
+            window_of(info),
             base=self.counter.prompt(build(bare)),
             reply=draft.reply_tokens,
-            memory=draft.memory_tokens,
+            memory=readable(info, draft.memory_tokens),
         )
 
     def _history(self, draft: Draft) -> list[Exchange]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from queued_backend import QueuedBackend
 
 from persona.backends.base import ChatMessage, ModelInfo, Prompt
-from persona.chat.budget import Budget, TokenCounter, share, window_of
+from persona.chat.budget import Budget, TokenCounter, readable, share, window_of
 from persona.chat.layout import HistoryTurn
 from persona.errors import SessionError
 
@@ -25,6 +25,15 @@ def test_shares_add_up_and_keep_their_limits(window: int, reply: int, memory: in
 def test_the_usual_budget_of_a_large_window() -> None:
     assert share(8192, base=300, reply=512, memory=600) == Budget(8192, 512, 300, 600)
     assert share(8192, base=300, reply=512, memory=600).history == 6780
+
+
+def test_a_small_reader_is_shown_no_more_memories_than_it_reads_well() -> None:
+    def info(limit: int | None) -> ModelInfo:
+        return ModelInfo("m", "qwen3", 1, 4096, memory_tokens=limit)
+
+    assert readable(info(200), 600) == 200
+    assert readable(info(200), 100) == 100
+    assert readable(info(None), 600) == 600
 
 
 def test_a_base_that_does_not_fit_says_what_to_do() -> None:

@@ -73,13 +73,14 @@ def test_the_starter_says_what_it_is(tmp_path: Path, marked_by: str) -> None:
         writer.add_bool("persona.starter", True)
     writer.add_context_length(4096)
     writer.add_uint32("persona.trained_context", 2048)
+    writer.add_uint32("persona.memory_tokens", 200)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.close()
     info = models.info(path)
     assert info.is_starter
-    assert (info.context, info.trained_context) == (4096, 2048)
+    assert (info.context, info.trained_context, info.memory_tokens) == (4096, 2048, 200)
     assert info.details["quantisation"] == "F16"
 
 

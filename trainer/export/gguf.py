@@ -20,6 +20,7 @@ class Header:
 
     name: str
     trained_context: int
+    memory_tokens: int
     chat_template: str
     extra: Mapping[str, bool | str] = field(default_factory=dict)
 
@@ -67,6 +68,7 @@ def _describe(writer: gguf.GGUFWriter, config: Any, header: Header) -> None:
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.add_chat_template(header.chat_template)
     writer.add_uint32("persona.trained_context", header.trained_context)
+    writer.add_uint32("persona.memory_tokens", header.memory_tokens)
     for key, value in header.extra.items():
         if isinstance(value, bool):
             writer.add_bool(key, value)

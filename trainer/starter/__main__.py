@@ -11,6 +11,7 @@ from trainer.export.gguf import Header, write_qwen3
 from trainer.starter import tokenizer
 from trainer.starter.train import Recipe, Run
 
+MEMORY_TOKENS = 200  # about five lines: what the run time shows, and most lessons hold
 TEMPLATE = Path(persona.backends.__file__).parent / "templates" / "qwen3.jinja"
 
 
@@ -37,6 +38,7 @@ def main() -> None:
     header = Header(
         name="persona-starter",
         trained_context=recipe.longest,
+        memory_tokens=MEMORY_TOKENS,
         chat_template=source,
         extra={"persona.starter": True, "general.license": "apache-2.0"},
     )

@@ -82,7 +82,7 @@ def bare(world: World, level: int, message: str) -> Scene:
     """A scene with no memories; at higher levels with earlier turns, a longer card, summaries."""
     rng = world.rng
     turns = history(world, rng.choice((0, 0, 1, 2, 3))) if level >= 4 and world.chance(0.4) else []
-    if level >= 16 and world.chance(0.12):
+    if level >= 8 and world.chance(0.06):
         turns = history(world, rng.randint(6, 16))
     summaries: tuple[str, ...] = ()
     if level >= 6 and world.chance(0.12):

@@ -26,7 +26,7 @@ from trainer.starter.bank import load
 from trainer.starter.muon import Muon
 from trainer.starter.tokenizer import VOCABULARY
 
-LEVELS = (1, 2, 3, 4, 6, 8, 12, 16, 22)
+LEVELS = (1, 2, 3, 4, 6, 8, 10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,8 @@ class Recipe:
     longest: int = 2_048
     matrix_rate: float = 0.01
     vector_rate: float = 2e-3
-    decay_share: float = 0.35
-    advance_at: float = 0.6
+    decay_share: float = 0.3
+    advance_at: float = 0.45
     other_weight: float = 0.2
     other_share: float = 0.25
     seed: int = 0
