@@ -46,14 +46,14 @@ async def wait_until(pilot: Pilot[Any], condition: Callable[[], object]) -> None
 
 
 async def ask(pilot: Pilot[None], question: str) -> None:
-    """Send `question` and wait for the end of the reply and of the quiet work after it."""
+    """Send `question` and wait for the end of the reply."""
     screen = pilot.app.screen
     replies = len(screen.query(TwinMessage))
     screen.query_one(Prompt).replace_with(question)
     await pilot.press("enter")
     await wait_until(pilot, lambda: len(screen.query(TwinMessage)) > replies)
     status = screen.query_one(StatusBar)
-    await wait_until(pilot, lambda: not status.doing and not status.indexing)
+    await wait_until(pilot, lambda: not status.doing)
 
 
 async def wide(app: PersonaApp, shoot: Shooter) -> None:
@@ -70,6 +70,7 @@ async def wide(app: PersonaApp, shoot: Shooter) -> None:
         await pilot.pause(0.5)
         shoot(pilot, "chat")
         await pilot.press("ctrl+n", "ctrl+t")
+        await wait_until(pilot, lambda: not pilot.app.screen.query(TwinMessage))
         await ask(pilot, DEMO_QUESTIONS[-1])
         for fold in pilot.app.screen.query(Thinking):
             fold.opened = True

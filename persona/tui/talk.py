@@ -36,6 +36,7 @@ class Talk:
         self._replaces = replaces
         self._memories: tuple[Memory, ...] = ()
         self._finished = False
+        status.doing = "remembering…"
 
     def stop(self) -> None:
         """Ask the engine to stop; what it said is kept."""
@@ -56,6 +57,7 @@ class Talk:
                 self._memories = memories
             case PromptReady(tokens=tokens, budget=budget):
                 self._status.used, self._status.budget = tokens, budget
+                self._status.doing = "reading…"
                 self.message.phase(f"reading {tokens:,} tokens…")
             case ThinkingDelta(text=text):
                 self._status.doing = "thinking…"
