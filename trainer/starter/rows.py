@@ -36,5 +36,12 @@ def encode(lesson: lessons.Lesson, tokenizer: Tokenizer, template: ChatTemplate)
 def stream(seed: int, level: int, bank: Bank, tokenizer: Tokenizer, template: ChatTemplate) -> Iterator[Row]:
     """Endless rows of random lessons with up to `level` memory lines."""
     rng = random.Random(seed)
+    words = lexicon(tokenizer)
     while True:
-        yield encode(lessons.make(World(rng, bank), level), tokenizer, template)
+        yield encode(lessons.make(World(rng, bank, words), level), tokenizer, template)
+
+
+def lexicon(tokenizer: Tokenizer) -> tuple[str, ...]:
+    """The text of every token that is letters only, in the tokenizer's order."""
+    texts = (tokenizer.decode([i]) for i in range(tokenizer.get_vocab_size()))
+    return tuple(dict.fromkeys(t.strip() for t in texts if t.strip().isalpha()))

@@ -21,6 +21,7 @@ _INVENTED = frozenset(
     "city street first_name surname person company product pet_name book film band song game brand app place "
     "project".split()
 )
+_ACCENTED = "äöüßéèêëáàâãåæçñíîïóôõøúûýšžłćğıőœÄÖÜÉÁÅÇŠ"
 _SOURCES = (
     ("slack", ("#general", "#random", "#food", "#bikes", "#work", "#music", "@{p}", "#trips", "#home")),
     ("email", ("dinner", "the weekend", "invoice", "plans", "hello from here", "the flat", "your question")),
@@ -45,10 +46,15 @@ class Line:
 
 @dataclass(slots=True)
 class World:
-    """A seeded source of everything random. One `World` serves one lesson."""
+    """A seeded source of everything random. One `World` serves one lesson.
+
+    lexicon: pieces of words, best all that the tokenizer has: what is sprinkled over the lines, so that
+    no token goes unseen and every one of them learns to be copied.
+    """
 
     rng: random.Random
     bank: Bank
+    lexicon: Sequence[str] = ()
     owner: str = ""
     people: tuple[str, ...] = ()
     now: datetime = field(default_factory=lambda: datetime(2025, 1, 1, tzinfo=UTC))
@@ -90,6 +96,8 @@ class World:
     def invented_word(self) -> str:
         """A capitalised word nobody has seen."""
         rng = self.rng
+        if self.lexicon and self.chance(0.4):
+            return self.rare_word().capitalize()
         syllables = rng.choice((2, 2, 3))
         body = "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) for _ in range(syllables))
         return (body + rng.choice(_CODAS)).capitalize()
@@ -116,9 +124,28 @@ class World:
         author = None if self.chance(0.4) else self.rng.choice(self.people)
         return self.line(self.casual(self.fill(self.rng.choice(self.bank.chatter))), author, when)
 
+    def sprinkled(self, text: str) -> str:
+        """`text` with random words put in or after some of its own."""
+        rng = self.rng
+        words = text.split()
+        for _ in range(rng.choice((1, 1, 2, 3, 5))):
+            words.insert(rng.randint(0, len(words)), self.rare_word())
+        return " ".join(words)
+
+    def rare_word(self) -> str:
+        """A word of the lexicon, or two or three of its pieces run together."""
+        pieces = self.rng.choice((1, 1, 2, 3))
+        word = "".join(self.rng.choice(self.lexicon) for _ in range(pieces))
+        if self.chance(0.15):
+            place = self.rng.randint(0, len(word))
+            word = word[:place] + self.rng.choice(_ACCENTED) + word[place:]
+        return word
+
     def casual(self, text: str) -> str:
         """`text` as people type: now and then without capital or full stop."""
         roll = self.rng.random()
+        if self.lexicon and self.chance(0.4):
+            text = self.sprinkled(text)
         if roll < 0.35:
             text = text[:1].lower() + text[1:]
         if roll < 0.5 and text.endswith("."):
