@@ -23,6 +23,7 @@ from persona.logs import start as start_logging
 from persona.offline import stay_on_this_machine
 from persona.tui.app import PersonaApp
 from persona.tui.opening import Opening
+from persona.tui.widgets.conversation import Conversation
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.messages import Thinking, TwinMessage
 from persona.tui.widgets.prompt import Prompt
@@ -68,6 +69,9 @@ async def wide(app: PersonaApp, shoot: Shooter) -> None:
             await ask(pilot, question)
         pilot.app.screen.query(MemoryList).last().opened = True
         await pilot.pause(0.5)
+        reply = pilot.app.screen.query(TwinMessage).last()
+        pilot.app.screen.query_one(Conversation).scroll_to_widget(reply, top=True, animate=False)
+        await pilot.pause(0.3)
         shoot(pilot, "chat")
         await pilot.press("ctrl+n", "ctrl+t")
         await wait_until(pilot, lambda: not pilot.app.screen.query(TwinMessage))

@@ -311,6 +311,22 @@ async def test_the_page_follows_its_end_only_while_the_reader_is_there(engine: S
         engine.end()
 
 
+async def test_what_the_reader_opens_comes_into_view_heading_first(engine: ScriptedEngine) -> None:
+    engine.memories = tuple(memory(n, f"memory number {n}") for n in range(1, 11))
+    async with make_app(engine).run_test(size=(80, 20)) as pilot:
+        await opened(pilot)
+        await write(pilot, "tell me")
+        engine.say("\n\n".join(f"line {n}" for n in range(12)))
+        engine.end()
+        await wait_until(pilot, lambda: engine.idled)
+        await wait_until(pilot, lambda: "10 memories" in screen_text(pilot))
+        await pilot.press("ctrl+f")
+        await wait_until(pilot, lambda: "memory number 1" in screen_text(pilot).splitlines()[6])
+        assert "10 memories" in screen_text(pilot)
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: "memory number 10" in screen_text(pilot))
+
+
 async def test_the_meter_and_the_figures_of_the_last_reply(engine: ScriptedEngine) -> None:
     async with make_app(engine).run_test(size=WIDE) as pilot:
         await opened(pilot)

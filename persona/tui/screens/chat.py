@@ -343,7 +343,8 @@ class ChatScreen(Screen[None]):
         folds = list(replies.last().query(Fold)) if replies else []
         opened = not any(fold.opened for fold in folds)
         for fold in folds:
-            fold.opened = opened
+            if fold.opened != opened:
+                fold.toggle_by_reader()
 
     def action_chat_page(self, direction: int) -> None:
         """Scroll a page up (-1) or down (1)."""

@@ -8,6 +8,8 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Static
 
+from persona.tui.widgets.fold import Fold
+
 PAGE = 40
 """Turns put on the page at once; a chat of thousands must open as fast as one of ten."""
 
@@ -75,6 +77,17 @@ class Conversation(VerticalScroll, can_focus=False):
     def to_end(self) -> None:
         """Go to the newest line and follow it."""
         self.anchor()
+
+    def on_fold_opened(self, event: Fold.Opened) -> None:
+        """Bring into view what the reader opened, its heading first, instead of following the end."""
+        event.stop()
+        self.call_after_refresh(self._show, event.fold)
+
+    def _show(self, fold: Fold) -> None:
+        # A page that fits is drawn from its end upwards, which letting go of the anchor would break.
+        if self.max_scroll_y > 0:
+            self.release_anchor()
+            self.scroll_to_widget(fold, animate=False)
 
     async def on_earlier_wanted(self) -> None:
         await self.show_earlier()

@@ -71,9 +71,22 @@ class Fold(Vertical):
     def on_mount(self) -> None:
         self._show()
 
+    class Opened(Message):
+        """The reader opened a fold, and it has something to show."""
+
+        def __init__(self, fold: "Fold") -> None:
+            super().__init__()
+            self.fold = fold
+
+    def toggle_by_reader(self) -> None:
+        """Open or close it because the reader wants it, who should then see what it holds."""
+        self.opened = not self.opened
+        if self.opened:
+            self.post_message(self.Opened(self))
+
     def on_fold_title_toggled(self, event: FoldTitle.Toggled) -> None:
         event.stop()
-        self.opened = not self.opened
+        self.toggle_by_reader()
 
     def watch_title(self) -> None:
         self._show()

@@ -39,6 +39,8 @@ class MemoryList(Fold):
         memories = await worker.wait()
         rows: list[Widget] = [Static(describe(m), classes="memory", markup=False) for m in memories]
         await self.contents.mount_all(rows or [Static(GONE, markup=False)])
+        if self.opened:
+            self.post_message(self.Opened(self))
 
 
 def describe(memory: Memory) -> Content:
