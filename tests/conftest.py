@@ -41,6 +41,21 @@ def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the sample twin, imported and embedded once for the whole run. Read it, don't write."""
+    from persona import demo
+
+    home = tmp_path_factory.mktemp("sample") / "home"
+    before = os.environ.get("PERSONA_HOME")
+    demo.prepare(home)
+    if before is None:
+        del os.environ["PERSONA_HOME"]
+    else:
+        os.environ["PERSONA_HOME"] = before
+    return home
+
+
+@pytest.fixture(scope="session")
 def starter_backend() -> Iterator[Backend]:
     """The bundled starter model, opened once for the whole run."""
     from persona.backends.llama_cpp import LlamaCppBackend

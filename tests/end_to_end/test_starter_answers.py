@@ -1,0 +1,78 @@
+"""The starter model on the sample questions, through the engine that every door uses.
+
+The bounds lie a little under what was measured when the model was shipped (models/README.md).
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from persona import config, paths
+from persona.chat.engine import Engine
+from persona.chat.opening import open_engine
+from trainer.starter.evaluate import Answer, ask, questions
+
+RIGHT = 0.5
+DONT_KNOW = 0.3
+BY_HEART = 0.2
+ROWS = questions()
+
+
+@pytest.fixture(scope="module")
+def mira(sample_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """An engine over a copy of the sample twin's home."""
+    if not paths.starter_model().is_file():
+        pytest.skip(f"no starter model at {paths.starter_model()} (build it: make starter)")
+    home = tmp_path_factory.mktemp("mira") / "home"
+    shutil.copytree(sample_home, home)
+    with pytest.MonkeyPatch.context() as patch, closing(_open(home, patch)) as engine:
+        yield engine
+
+
+def _open(home: Path, patch: pytest.MonkeyPatch) -> Engine:
+    patch.setenv("PERSONA_HOME", str(home))
+    patch.setenv("PERSONA_MODEL__THREADS", "1")
+    return open_engine(config.load())
+
+
+@pytest.fixture(scope="module")
+def plain(mira: Engine) -> list[Answer]:
+    """Every question asked without thinking."""
+    return [ask(mira, row) for row in ROWS]
+
+
+@pytest.fixture(scope="module")
+def thinking(mira: Engine) -> list[Answer]:
+    """Every question asked with thinking."""
+    return [ask(mira, row, thinking=True) for row in ROWS]
+
+
+def share_right(answers: list[Answer], *, known: bool) -> float:
+    """The share of right replies among the questions that can, or cannot, be answered."""
+    judged = [a.right for a in answers if (a.kind != "unknown") == known]
+    return sum(judged) / len(judged)
+
+
+def test_answers_from_the_messages(plain: list[Answer]) -> None:
+    assert share_right(plain, known=True) >= RIGHT
+
+
+def test_says_when_it_does_not_know(plain: list[Answer]) -> None:
+    assert share_right(plain, known=False) >= DONT_KNOW
+
+
+def test_knows_little_without_memories(mira: Engine) -> None:
+    answers = [ask(mira, row, memory=False) for row in ROWS if row["kind"] != "unknown"]
+    assert share_right(answers, known=True) <= BY_HEART
+
+
+def test_thinks_when_asked_to_and_only_then(plain: list[Answer], thinking: list[Answer]) -> None:
+    assert all(a.thinking.strip() for a in thinking)
+    assert not any(a.thinking.strip() for a in plain)
+
+
+def test_no_tag_leaks(plain: list[Answer], thinking: list[Answer]) -> None:
+    assert not any(a.leaked for a in (*plain, *thinking))
