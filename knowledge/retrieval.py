@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-WORDS = 1 / 75
-"""What one point of BM25 is worth against a cosine of 1."""
+WORDS = 1 / 50
+WORDS_ALONE = 1 / 20
+"""What one point of BM25 is worth against a cosine of 1, and where there are no vectors yet."""
 
 DEEP = 200
 """Candidates taken by words, and by meaning."""
@@ -109,7 +110,9 @@ class Retriever:
         found = lexical.match(self._archive, timeline, weights)
         meaning = self._meaning(asked, reading, timeline, found.score)
         candidates = np.flatnonzero((found.score > 0) | (meaning > 0))
-        score = meaning + WORDS * found.score + rules.bonus(self._archive, reading, timeline, now)
+        worth = WORDS if meaning.any() else WORDS_ALONE
+        plain = meaning + worth * found.score
+        score = rules.apply(self._archive, reading, timeline, now, plain)
         order = candidates[np.argsort(-score[candidates], kind="stable")]
         return Ranking(order, score, meaning, found.covered, found.words, reading, self._index.pending() == 0)
 

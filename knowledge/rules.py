@@ -18,14 +18,16 @@ from knowledge.timeline import HOUR
 if TYPE_CHECKING:
     from knowledge.timeline import Bools, Floats, Timeline
 
-NAMED_PERSON = 0.3
+NAMED_PERSON = 0.1
+NAMED_PERSON_SHARE = 0.4
 OWN_WORDS = 0.25
 NAMED_PLACE = 0.2
 IN_TIME = 0.5
 SOON_AFTER = 0.25
 NEWEST = 0.01
 NEWEST_WHEN_NOW = 0.05
-"""What fitting is worth, in the unit of the ranking: a cosine of 1 is a perfect match by meaning."""
+"""What fitting is worth, in the unit of the ranking: a cosine of 1 is a perfect match by meaning. What
+a named person said also gains a share of its score, for a name alone is little evidence."""
 
 _DAY = 24 * HOUR
 TOLD_WITHIN = 14 * _DAY
@@ -74,14 +76,17 @@ def read(archive: Archive, query: str, now: datetime) -> Reading:
     )
 
 
-def bonus(archive: Archive, reading: Reading, timeline: "Timeline", now: datetime) -> "Floats":
-    """What each message of the timeline gains by fitting what the question names."""
+def apply(
+    archive: Archive, reading: Reading, timeline: "Timeline", now: datetime, score: "Floats"
+) -> "Floats":
+    """`score`, raised for each message of the timeline by what it fits of the question."""
     import numpy as np
 
     age = np.maximum(0, micro(now) - timeline.sent) / _YEAR
     gain = (NEWEST_WHEN_NOW if reading.now else NEWEST) * np.exp(-age)
     if reading.people:
-        gain[np.isin(timeline.author, list(reading.people))] += NAMED_PERSON
+        theirs = np.isin(timeline.author, list(reading.people))
+        gain[theirs] += NAMED_PERSON + NAMED_PERSON_SHARE * score[theirs]
     if reading.you:
         gain[timeline.own] += OWN_WORDS
     places = set(reading.places)
@@ -95,7 +100,7 @@ def bonus(archive: Archive, reading: Reading, timeline: "Timeline", now: datetim
         inside, after = within(span, timeline)
         gain[inside] += IN_TIME
         gain[after] += SOON_AFTER
-    return np.asarray(gain)
+    return np.asarray(score + gain)
 
 
 def within(span: timewords.Span, timeline: "Timeline") -> tuple["Bools", "Bools"]:
