@@ -87,7 +87,7 @@ class Conversation(VerticalScroll, can_focus=False):
         # A page that fits is drawn from its end upwards, which letting go of the anchor would break.
         if self.max_scroll_y > 0:
             self.release_anchor()
-            self.scroll_to_widget(fold, animate=False)
+            self.scroll_to_widget(fold, animate=False, immediate=True)
 
     async def on_earlier_wanted(self) -> None:
         await self.show_earlier()
