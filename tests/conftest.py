@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from tiny_model import write_tiny_qwen3
 
+from knowledge.memory import MemoryStore
 from persona import paths
 from persona.backends.base import Backend
 from persona.config import ModelSettings
@@ -53,6 +54,14 @@ def sample_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     else:
         os.environ["PERSONA_HOME"] = before
     return home
+
+
+@pytest.fixture(scope="session")
+def sample_memory(sample_home: Path) -> Iterator[MemoryStore]:
+    """What the sample twin knows, with all vectors. Read it, don't write."""
+    store = MemoryStore(sample_home / "data" / "knowledge")
+    yield store
+    store.close()
 
 
 @pytest.fixture(scope="session")
