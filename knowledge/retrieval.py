@@ -48,7 +48,8 @@ _TAIL = 0.3
 class Ranking:
     """Every candidate, best first. score, meaning (cosine, 0 where unknown), covered: by position.
 
-    complete: whether every message had its vectors.
+    complete: whether every message had its vectors. idle: whether the question names nothing to look
+    for ("hi", "and why?"): whatever is near it in meaning is chance.
     """
 
     order: "Ints"
@@ -58,10 +59,11 @@ class Ranking:
     words: dict[str, "Ints"]
     reading: rules.Reading
     complete: bool
+    idle: bool
 
     def is_weak(self) -> bool:
         """Whether nothing found is evidence enough to be shown."""
-        if not len(self.order):
+        if self.idle or not len(self.order):
             return True
         meaning, covered = float(self.meaning.max()), float(self.covered.max())
         if not self.complete and covered >= WEAK_WORDS:
@@ -114,7 +116,9 @@ class Retriever:
         plain = meaning + worth * found.score
         score = rules.apply(self._archive, reading, timeline, now, plain)
         order = candidates[np.argsort(-score[candidates], kind="stable")]
-        return Ranking(order, score, meaning, found.covered, found.words, reading, self._index.pending() == 0)
+        complete = self._index.pending() == 0
+        idle = not (weights or reading.people or reading.spans or reading.you)
+        return Ranking(order, score, meaning, found.covered, found.words, reading, complete, idle)
 
     def timeline(self) -> "Timeline":
         """The timeline of the archive as it is now."""

@@ -27,4 +27,9 @@ welches wenn wer werde werden wie wieder will willst wir wird wirst wo wollen wu
 zwischen heute eigentlich mal denn
 """
 
-STOP_WORDS = frozenset((_ENGLISH + _GERMAN).split())
+_IDLE = """
+hi hello hey yo bye goodbye thanks thank thx cheers ok okay yeah yep nope hm hmm haha lol wow welcome sorry
+hallo servus moin danke bitte tschuss ciao ja nein ola obrigada obrigado merci gracias
+"""
+
+STOP_WORDS = frozenset((_ENGLISH + _GERMAN + _IDLE).split())
