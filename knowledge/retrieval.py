@@ -1,6 +1,7 @@
 """From a question to ranked, dated memories: words and meaning fused, then rules, then a budget."""
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 WORDS = 1 / 50
-WORDS_ALONE = 1 / 20
-"""What one point of BM25 is worth against a cosine of 1, and where there are no vectors yet."""
+"""What one point of BM25 is worth against a cosine of 1."""
 
 DEEP = 200
 """Candidates taken by words, and by meaning."""
@@ -39,6 +39,15 @@ WEAK = 0.45
 
 WEAK_WORDS = 0.34
 """The bound for the share of words alone, while vectors are still missing."""
+
+STRONG_WORDS = 0.65
+"""The share of words that is evidence whatever the meaning: a rare exact word is found."""
+
+_ASKING = re.compile(
+    r"\?|\b(?:and|who|what|when|where|why|how|which|und|wer|was|wann|wo|warum|wie|welche[rs]?)\b",
+    re.IGNORECASE,
+)
+"""What a follow-up holds, and "thanks" does not."""
 
 _TAIL = 0.3
 """Share of the best score under which a match is not served."""
@@ -66,7 +75,7 @@ class Ranking:
         if self.idle or not len(self.order):
             return True
         meaning, covered = float(self.meaning.max()), float(self.covered.max())
-        if not self.complete and covered >= WEAK_WORDS:
+        if covered >= (STRONG_WORDS if self.complete else WEAK_WORDS):
             return False
         return meaning + WORDS_SHARE * covered < WEAK
 
@@ -107,12 +116,13 @@ class Retriever:
 
         timeline = self.timeline()
         reading = rules.read(self._archive, query, now)
-        bare = timewords.without(query, list(reading.spans))
+        bare = rules.without_now(timewords.without(query, list(reading.spans)))
         weights, asked = _completed(bare, context)
         found = lexical.match(self._archive, timeline, weights)
         meaning = self._meaning(asked, reading, timeline, found.score)
         candidates = np.flatnonzero((found.score > 0) | (meaning > 0))
-        worth = WORDS if meaning.any() else WORDS_ALONE
+        # without vectors the best match by words takes the place of a perfect match by meaning
+        worth = WORDS if meaning.any() else 1 / max(1e-9, found.score.max(initial=0.0))
         plain = meaning + worth * found.score
         score = rules.apply(self._archive, reading, timeline, now, plain)
         order = candidates[np.argsort(-score[candidates], kind="stable")]
@@ -188,6 +198,6 @@ class Retriever:
 
 def _completed(query: str, context: Sequence[str]) -> tuple[dict[str, float], str]:
     """The words to look for and the text to embed; a short follow-up borrows from what came before."""
-    if context and len(lexical.terms(query)) < 2:
+    if context and len(lexical.terms(query)) < 2 and _ASKING.search(query):
         return lexical.weighted(query, context[-1:]), f"{context[-1]} {query}"
     return lexical.weighted(query), query

@@ -36,7 +36,7 @@ TOLD_WITHIN = 14 * _DAY
 _YEAR = 365 * _DAY
 _YOU = {"you", "your", "yours", "yourself", "du", "dein", "deine", "deinen", "deiner", "dich", "dir", "ihr"}
 _NOW = re.compile(
-    r"\b(?:now|nowadays|currently|these days|at the moment|still|latest|today|inzwischen|jetzt|heute|"
+    r"\b(?:now|nowadays|currently|these days|at the moment|at present|still|latest|today|inzwischen|jetzt|heute|"
     r"momentan|zurzeit|aktuell)\b",
     re.IGNORECASE,
 )
@@ -61,6 +61,11 @@ class Reading:
     spans: tuple[timewords.Span, ...] = ()
     you: bool = False
     now: bool = False
+
+
+def without_now(query: str) -> str:
+    """`query` without "these days" and the like: they ask for the newest, and match any talk of days."""
+    return _NOW.sub(" ", query)
 
 
 def read(archive: Archive, query: str, now: datetime) -> Reading:
