@@ -36,8 +36,8 @@ TOLD_WITHIN = 14 * _DAY
 _YEAR = 365 * _DAY
 _YOU = {"you", "your", "yours", "yourself", "du", "dein", "deine", "deinen", "deiner", "dich", "dir", "ihr"}
 _NOW = re.compile(
-    r"\b(?:now|nowadays|currently|these days|at the moment|at present|still|latest|today|inzwischen|jetzt|heute|"
-    r"momentan|zurzeit|aktuell)\b",
+    r"\b(?:now|nowadays|currently|these days|at the moment|at present|still|latest|today|inzwischen|jetzt|"
+    r"heute|momentan|zurzeit|aktuell)\b",
     re.IGNORECASE,
 )
 _SOURCES = {
