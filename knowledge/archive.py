@@ -47,6 +47,7 @@ class Archive:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA foreign_keys = ON")
+            self._db.execute("PRAGMA cache_size = -65536")  # KiB
             migrate(self._db)
         except sqlite3.DatabaseError as error:
             raise ArchiveError(

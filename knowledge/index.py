@@ -70,7 +70,8 @@ class VectorIndex:
                 batch = waiting[start : start + _BATCH]
                 self._store(collection, batch)
                 with self._archive.writing() as db:
-                    db.executemany("DELETE FROM waiting WHERE ticket = ?", [(row[0],) for row in batch])
+                    done_with = [row[:2] for row in batch]
+                    db.executemany("DELETE FROM waiting WHERE ticket = ? AND message = ?", done_with)
                 done += len(batch)
                 if progress:
                     progress(Progress("embedding", done, max(whole, done)))
@@ -80,7 +81,7 @@ class VectorIndex:
         """What came last waits first in line, so that a long import does not hide today's messages."""
         rows = self._archive.rows(
             "SELECT w.ticket, w.message, s.text, s.sent_at, s.author, s.conversation "
-            "FROM waiting w LEFT JOIN speech s ON s.key = w.message ORDER BY w.ticket DESC LIMIT ?",
+            "FROM waiting w LEFT JOIN speech s ON s.key = w.message ORDER BY w.message DESC LIMIT ?",
             (_AHEAD,),
         )
         return sorted(rows, key=lambda row: len(row[2] or ""))

@@ -51,7 +51,6 @@ MIGRATIONS: tuple[str, ...] = (
         flags TEXT NOT NULL DEFAULT ''
     ) STRICT;
     CREATE INDEX messages_in_time ON messages (conversation, sent_at);
-    CREATE INDEX messages_by_author ON messages (author, sent_at);
     CREATE INDEX messages_by_thread ON messages (thread, sent_at) WHERE thread IS NOT NULL;
 
     -- Only what a person wrote is ever retrieved, so only that is indexed. External content: the
@@ -65,8 +64,8 @@ MIGRATIONS: tuple[str, ...] = (
     -- Messages whose vectors are not in the index yet. A message that changes takes a new ticket,
     -- so that work on its older text cannot strike it off.
     CREATE TABLE waiting (
-        ticket INTEGER PRIMARY KEY AUTOINCREMENT,
-        message INTEGER NOT NULL UNIQUE REFERENCES messages (key) ON DELETE CASCADE
+        message INTEGER PRIMARY KEY REFERENCES messages (key) ON DELETE CASCADE,
+        ticket INTEGER NOT NULL DEFAULT (random())
     ) STRICT;
     """,
 )

@@ -16,6 +16,15 @@ from knowledge.records import ImportReport, Kind, Message
 _COLUMNS = (
     "key, id, conversation, author, kind, sent_at, sent_offset, text, thread, reply_to, raw, edited_at, flags"
 )
+_UPSERT = f"""
+    INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (key) DO UPDATE SET
+        conversation = excluded.conversation, author = excluded.author, kind = excluded.kind,
+        sent_at = excluded.sent_at, sent_offset = excluded.sent_offset, text = excluded.text,
+        thread = COALESCE(excluded.thread, thread), reply_to = COALESCE(excluded.reply_to, reply_to),
+        raw = excluded.raw, edited_at = excluded.edited_at, flags = excluded.flags
+"""
+_LAST_KEY = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'messages'"
 _MICROSECOND = timedelta(microseconds=1)
 _ASK = 500
 """Values in one `IN (…)`; older SQLite builds allow 999."""
@@ -47,42 +56,20 @@ def write(db: sqlite3.Connection, messages: Sequence[Message], report: ImportRep
     people = _identity_keys(db, messages)
     places = _conversation_keys(db, messages)
     batch = _merge(_stored(db, [m.id for m in messages]), messages, report)
-    (last,) = db.execute(
-        "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'messages'"
-    ).fetchone()
-    rows = [
-        _row(key, m, places[m.conversation_id], people[m.author.id])
-        for key, m in enumerate(batch.new.values(), last + 1)
-    ]
-    for old, m in batch.changed.values():
-        rows.append(_row(old.key, m, places[m.conversation_id], people[m.author.id]))
-    old_speech = [(old.key, old.text) for old, _ in batch.changed.values() if _is_speech(old)]
-    speech = [
-        (key, m.text)
-        for key, m in zip(
-            (row[0] for row in rows),
-            [*batch.new.values(), *(m for _, m in batch.changed.values())],
-            strict=True,
-        )
-        if _is_speech(m)
-    ]
-    db.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", old_speech)
-    db.executemany(
-        f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (key) DO UPDATE SET conversation = excluded.conversation, author = excluded.author, "
-        "kind = excluded.kind, sent_at = excluded.sent_at, sent_offset = excluded.sent_offset, "
-        "text = excluded.text, thread = COALESCE(excluded.thread, thread), "
-        "reply_to = COALESCE(excluded.reply_to, reply_to), raw = excluded.raw, "
-        "edited_at = excluded.edited_at, flags = excluded.flags",
-        rows,
-    )
+    (last,) = db.execute(_LAST_KEY).fetchone()
+    keyed = [(key, m) for key, m in enumerate(batch.new.values(), last + 1)]
+    keyed += [(old.key, m) for old, m in batch.changed.values()]
+    unsaid = [(old.key, old.text) for old, _ in batch.changed.values() if _is_speech(old)]
+    said = [(key, m.text) for key, m in keyed if _is_speech(m)]
+    # external content: the index must be told the old words before they are gone
+    db.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", unsaid)
+    rows = [_row(key, m, places[m.conversation_id], people[m.author.id]) for key, m in keyed]
+    db.executemany(_UPSERT, rows)
     db.executemany("UPDATE messages SET thread = ?, reply_to = ? WHERE key = ?", batch.completed)
-    db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", speech)
+    db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", said)
     # a message that stopped being speech waits too: its vectors have to go
-    db.executemany(
-        "INSERT OR REPLACE INTO waiting (message) VALUES (?)",
-        [(key,) for key in {key for key, _ in speech} | {key for key, _ in old_speech}],
-    )
+    waiting = dict.fromkeys(key for key, _ in (*said, *unsaid))
+    db.executemany("INSERT OR REPLACE INTO waiting (message) VALUES (?)", [(key,) for key in waiting])
 
 
 def _merge(stored: dict[str, _Old], messages: Sequence[Message], report: ImportReport) -> _Batch:
