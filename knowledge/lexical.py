@@ -6,7 +6,7 @@ would triple the text; adding up when asked costs nothing.
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,8 +54,13 @@ def fold(word: str) -> str:
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
-def match(archive: Archive, timeline: "Timeline", weights: Mapping[str, float]) -> Matches:
-    """Score every message for these words; a word that very many messages hold counts for nothing."""
+def match(
+    archive: Archive, timeline: "Timeline", weights: Mapping[str, float], names: Set[str] = frozenset()
+) -> Matches:
+    """Score every message for these words; a word that very many messages hold counts for nothing.
+
+    names: words that name a person or a place, which need not occur: what was said there never does.
+    """
     import numpy as np
 
     size = len(timeline)
@@ -67,9 +72,10 @@ def match(archive: Archive, timeline: "Timeline", weights: Mapping[str, float]) 
         if hits is None:
             continue
         rarity = weight * float(np.log(1 + (size + 0.5) / (len(hits) + 0.5)))
-        whole += rarity
         if not hits:
+            whole += rarity if word not in names else 0.0
             continue
+        whole += rarity
         keys, ranks = np.array(hits, dtype=np.float64).T
         kept = timeline.known(keys.astype(np.int64))
         positions = timeline.positions(keys.astype(np.int64)[kept])

@@ -24,6 +24,9 @@ _log = logging.getLogger(__name__)
 WORDS = 1 / 50
 """What one point of BM25 is worth against a cosine of 1."""
 
+GOOD = 0.6
+"""The cosine of a good match."""
+
 DEEP = 200
 """Candidates taken by words, and by meaning."""
 
@@ -118,11 +121,11 @@ class Retriever:
         reading = rules.read(self._archive, query, now)
         bare = rules.without_now(timewords.without(query, list(reading.spans)))
         weights, asked = _completed(bare, context)
-        found = lexical.match(self._archive, timeline, weights)
+        found = lexical.match(self._archive, timeline, weights, reading.names)
         meaning = self._meaning(asked, reading, timeline, found.score)
         candidates = np.flatnonzero((found.score > 0) | (meaning > 0))
-        # without vectors the best match by words takes the place of a perfect match by meaning
-        worth = WORDS if meaning.any() else 1 / max(1e-9, found.score.max(initial=0.0))
+        # without vectors the best match by words takes the place of a good match by meaning
+        worth = WORDS if meaning.any() else GOOD / max(1e-9, found.score.max(initial=0.0))
         plain = meaning + worth * found.score
         score = rules.apply(self._archive, reading, timeline, now, plain)
         order = candidates[np.argsort(-score[candidates], kind="stable")]

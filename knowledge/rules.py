@@ -52,12 +52,14 @@ _SOURCES = {
 class Reading:
     """What a question names. people, places: archive keys of identities and conversations.
 
-    sources: by name. spans: times. you: it is about the owner. now: it asks for the present state.
+    sources: by name. names: the words that named all these. spans: times. you: it is about the owner.
+    now: it asks for the present state.
     """
 
     people: dict[int, str] = field(default_factory=dict)
     places: dict[int, str] = field(default_factory=dict)
     sources: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
     spans: tuple[timewords.Span, ...] = ()
     you: bool = False
     now: bool = False
@@ -71,10 +73,14 @@ def without_now(query: str) -> str:
 def read(archive: Archive, query: str, now: datetime) -> Reading:
     """What `query`, asked at `now`, names of who, where and when."""
     words = [fold(w) for w in re.findall(r"\w+", re.sub(r"['’]s\b", "", query))]
+    people, named = _people(archive, query, words)
+    places = _places(archive, query)
+    where = {fold(w) for name in places.values() for w in re.findall(r"\w+", name)}
     return Reading(
-        people=_people(archive, query, words),
-        places=_places(archive, query),
+        people=people,
+        places=places,
         sources=frozenset(_SOURCES[w] for w in words if w in _SOURCES),
+        names=named | where | _SOURCES.keys() | {"channel"},
         spans=tuple(timewords.find(query, now)),
         you=not _YOU.isdisjoint(words),
         now=bool(_NOW.search(query)),
@@ -123,16 +129,22 @@ def micro(when: datetime) -> int:
     return int((when - moment(0)).total_seconds() * 1_000_000)
 
 
-def _people(archive: Archive, query: str, words: Iterable[str]) -> dict[int, str]:
-    """Identities one of whose names occurs in the question; names need a capital unless all is small."""
+def _people(archive: Archive, query: str, words: Iterable[str]) -> tuple[dict[int, str], frozenset[str]]:
+    """Identities one of whose names occurs in the question, and the words that named them.
+
+    Names need a capital unless all is small.
+    """
     capitals = query != query.lower()
     said = {fold(w) for w in re.findall(r"\w+", query) if w[0].isupper()} if capitals else set(words)
     found: dict[int, str] = {}
+    names: set[str] = set()
     for identity, alias in archive.rows("SELECT identity, alias FROM aliases WHERE alias NOT LIKE '%@%'"):
-        parts = [fold(p) for p in re.findall(r"\w+", alias)]
-        if ":" not in alias and any(len(p) > 2 and p in said for p in parts[:1] + parts[-1:]):
+        parts = [fold(p) for p in re.findall(r"\w+", alias)] if ":" not in alias else []
+        fitting = {p for p in parts[:1] + parts[-1:] if len(p) > 2 and p in said}
+        if fitting:
             found[identity] = alias
-    return found
+            names |= fitting
+    return found, frozenset(names)
 
 
 def _places(archive: Archive, query: str) -> dict[int, str]:

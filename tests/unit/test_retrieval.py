@@ -1,0 +1,187 @@
+"""The rules of retrieval by words alone: neighbours, persons, places, times, repeats, rare words."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from knowledge import lexical, passages, rules
+from knowledge.archive import Archive
+from knowledge.embedding import Embedder
+from knowledge.index import VectorIndex
+from knowledge.people import set_owner
+from knowledge.records import Identity, ImportReport, Memory, Message
+from knowledge.retrieval import Retriever
+from knowledge.timeline import load
+
+START = datetime(2025, 3, 1, 9, 30, tzinfo=UTC)
+NOW = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
+PEOPLE = {
+    "mira": Identity("slack:U1", "mira", ("Mira Sol",)),
+    "noor": Identity("slack:U2", "noor", ("Noor Haddad",)),
+    "will": Identity("slack:U3", "will", ("Will Oak",)),
+}
+
+Talk = Callable[..., Retriever]
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Talk:
+    """Stores lines of (who, where, days after the start, text) and returns a retriever over them."""
+
+    def store(*lines: tuple[str, str, float, str]) -> Retriever:
+        archive = Archive(tmp_path / "archive.sqlite3")
+        messages = [
+            Message(
+                id=str(n),
+                source="slack",
+                conversation_id=place,
+                conversation=place,
+                author=PEOPLE[who],
+                sent_at=START + timedelta(days=days),
+                text=text,
+            )
+            for n, (who, place, days, text) in enumerate(lines)
+        ]
+        archive.add(messages, ImportReport("x", "slack"))
+        set_owner(archive, ["mira"])
+        embedder = Embedder()
+        return Retriever(archive, VectorIndex(tmp_path / "index", archive, embedder), embedder)
+
+    return store
+
+
+def found(retriever: Retriever, query: str, k: int = 5) -> list[str]:
+    memories = retriever.search(query, now=NOW, budget_tokens=None, cost=len, k=k)
+    return [m.text for m in memories]
+
+
+def test_an_answer_is_found_through_the_question_before_it(talk: Talk) -> None:
+    retriever = talk(
+        ("noor", "#a", 0, "where did you buy the kettle?"),
+        ("mira", "#a", 0.001, "at the corner shop"),
+        ("mira", "#a", 30, "the corner is windy"),
+    )
+    assert found(retriever, "kettle")[:2] == ["where did you buy the kettle?", "at the corner shop"]
+    assert "the corner is windy" not in found(retriever, "kettle")
+
+
+def test_neighbours_are_those_of_the_same_talk(talk: Talk) -> None:
+    retriever = talk(
+        ("noor", "#a", 0, "the kettle is loud"),
+        ("mira", "#b", 0.0001, "another place"),
+        ("noor", "#a", 0.0002, "and hot"),
+    )
+    assert found(retriever, "kettle") == ["the kettle is loud", "and hot"]
+
+
+def test_a_named_person_and_you_weigh_more(talk: Talk) -> None:
+    lines = [
+        (who, f"#{who}", 0, f"my favourite soup is {soup}")
+        for who, soup in (("mira", "beetroot"), ("noor", "lentil"), ("will", "leek"))
+    ]
+    retriever = talk(*lines)
+    assert "lentil" in found(retriever, "What soup does Noor like?")[0]
+    assert "beetroot" in found(retriever, "What is your favourite soup?")[0]
+    assert "leek" in found(retriever, "What soup is Will's favourite?")[0]
+    # a word that is also a name is one only with its capital
+    assert rules.read(retriever._archive, "What soup will she like?", NOW).people == {}
+
+
+def test_a_named_channel_weighs_more(talk: Talk) -> None:
+    retriever = talk(
+        ("noor", "#food", 0, "soup again"),
+        ("noor", "#work", 1, "soup again for all"),
+        ("mira", "#food", 9, "x"),
+    )
+    assert found(retriever, "what about soup in #work?")[0] == "soup again for all"
+    assert found(retriever, "soup in the food channel")[0] == "soup again"
+
+
+def test_a_named_time_weighs_more_and_hides_nothing(talk: Talk) -> None:
+    retriever = talk(
+        ("mira", "#a", 0, "we had soup and a walk"),
+        ("mira", "#a", 100, "we had soup by the sea"),
+        ("mira", "#a", 400, "we had soup at home"),
+    )
+    assert found(retriever, "which soup in June 2025?")[0] == "we had soup by the sea"
+    assert found(retriever, "soup before April 2025")[0] == "we had soup and a walk"
+    assert len(found(retriever, "which soup in June 2025?")) == 3
+    assert found(retriever, "soup last year")[-1] == "we had soup at home"
+
+
+def test_of_equals_the_newest_comes_first(talk: Talk) -> None:
+    retriever = talk(("mira", "#a", 0, "my bike is blue"), ("mira", "#a", 200, "my bike is green"))
+    assert found(retriever, "which bike is it now?") == ["my bike is green", "my bike is blue"]
+
+
+def test_repeats_are_shown_once(talk: Talk) -> None:
+    retriever = talk(
+        *(("mira", "#a", n, "soup on the stove") for n in range(5)), ("noor", "#a", 9, "cold soup")
+    )
+    assert sorted(found(retriever, "soup")) == ["cold soup", "soup on the stove"]
+
+
+def test_very_common_words_do_not_drown_the_rare_one(talk: Talk) -> None:
+    lines = [("mira", f"#{n}", n, f"the meeting went on and on, part {n}") for n in range(300)]
+    retriever = talk(*lines, ("noor", "#z", 1, "ticket QX-7731 is lost"))
+    assert found(retriever, "what about meeting QX-7731?")[0] == "ticket QX-7731 is lost"
+
+
+def test_what_arrives_later_is_found_by_the_same_retriever(talk: Talk) -> None:
+    retriever = talk(("mira", "#a", 0, "first words"))
+    assert found(retriever, "kettle") == []
+    late = Message("late", "slack", "#a", "#a", PEOPLE["noor"], START, "a kettle")
+    retriever._archive.add([late], ImportReport("x", "slack"))
+    assert found(retriever, "kettle")[0] == "a kettle"
+
+
+def test_query_syntax_is_only_words(talk: Talk) -> None:
+    retriever = talk(("mira", "#a", 0, "NEAR the kettle"))
+    for query in ('kettle"', "kettle AND (", "NEAR(kettle", "kettle:", "-kettle*", "kettle\x00^"):
+        assert found(retriever, query) == ["NEAR the kettle"], query
+
+
+def test_neighbours_are_dropped_where_room_is_short(talk: Talk) -> None:
+    retriever = talk(
+        ("noor", "#a", 0, "did it boil?"),
+        ("mira", "#a", 0.001, "the kettle broke"),
+        ("noor", "#a", 0.002, "oh no"),
+    )
+
+    def lines(memories: Sequence[Memory]) -> int:
+        return sum(1 + len(m.before) + len(m.after) for m in memories)
+
+    def served(budget: int) -> list[Memory]:
+        return retriever.search("kettle broke", now=NOW, budget_tokens=budget, cost=lines, k=1)
+
+    assert lines(served(3)) == 3
+    assert [len(m.before) + len(m.after) for m in served(2)] == [0]
+    assert served(0) == []
+
+
+def test_a_stretch_of_talk_ends_with_a_long_pause(talk: Talk) -> None:
+    retriever = talk(*(("mira", "#a", days, f"text {days}") for days in (0, 0.1, 0.2, 3, 3.1)))
+    timeline = load(retriever._archive)
+    assert timeline.stretch.tolist() == [0, 0, 0, 1, 1]
+    assert timeline.own.all()
+
+
+def test_words_worth_looking_for() -> None:
+    assert lexical.terms("What is Tomasz's parrot called, and where's Knödel?") == [
+        "tomasz",
+        "parrot",
+        "called",
+        "knodel",
+    ]
+    assert lexical.terms("Was hast du gestern gemacht?") == ["gestern", "gemacht"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "short", "word " * 500, "x" * 2000, "One. Two! Three? " * 90, "a\n\nb" * 300]
+)
+def test_passages_are_short_and_lose_nothing(text: str) -> None:
+    pieces = passages.split(text)
+    assert all(0 < len(p) <= passages.LONGEST for p in pieces)
+    assert "".join("".join(pieces).split()) == "".join(text.split())
