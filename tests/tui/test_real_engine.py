@@ -117,14 +117,13 @@ def _said(app: PersonaApp) -> str:
 async def test_answering_again_keeps_the_old_reply_as_an_alternative(app: PersonaApp) -> None:
     async with app.run_test(size=WIDE) as pilot:
         await wait_until(pilot, lambda: app.room.engine)
-        status = app.screen.query_one(StatusBar)
         await write(pilot, "hello")
-        await wait_until(pilot, lambda: not status.doing and status.usage)
+        await wait_until(pilot, lambda: app.screen.check_action("regenerate", ()))
         store = engine_of(app).sessions
         (session,) = store.list()
         await pilot.press("ctrl+r")
         await wait_until(pilot, lambda: len(store.turns(session.id, alternatives=True)) == 3)
-        await wait_until(pilot, lambda: not status.doing)
+        await wait_until(pilot, lambda: app.screen.check_action("regenerate", ()))
         assert len(store.turns(session.id)) == 2
         assert len(app.screen.query(TwinMessage)) == 1
 
