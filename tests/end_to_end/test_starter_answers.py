@@ -15,8 +15,7 @@ from persona.chat.engine import Engine
 from persona.chat.opening import open_engine
 from trainer.starter.evaluate import Answer, ask, questions
 
-RIGHT = 0.5
-DONT_KNOW = 0.3
+RIGHT = 0.4
 BY_HEART = 0.2
 ROWS = questions()
 
@@ -50,23 +49,19 @@ def thinking(mira: Engine) -> list[Answer]:
     return [ask(mira, row, thinking=True) for row in ROWS]
 
 
-def share_right(answers: list[Answer], *, known: bool) -> float:
-    """The share of right replies among the questions that can, or cannot, be answered."""
-    judged = [a.right for a in answers if (a.kind != "unknown") == known]
+def share_right(answers: list[Answer]) -> float:
+    """The share of right replies among the questions that can be answered."""
+    judged = [a.right for a in answers if a.kind != "unknown"]
     return sum(judged) / len(judged)
 
 
 def test_answers_from_the_messages(plain: list[Answer]) -> None:
-    assert share_right(plain, known=True) >= RIGHT
-
-
-def test_says_when_it_does_not_know(plain: list[Answer]) -> None:
-    assert share_right(plain, known=False) >= DONT_KNOW
+    assert share_right(plain) >= RIGHT
 
 
 def test_knows_little_without_memories(mira: Engine) -> None:
     answers = [ask(mira, row, memory=False) for row in ROWS if row["kind"] != "unknown"]
-    assert share_right(answers, known=True) <= BY_HEART
+    assert share_right(answers) <= BY_HEART
 
 
 def test_thinks_when_asked_to_and_only_then(plain: list[Answer], thinking: list[Answer]) -> None:

@@ -165,7 +165,7 @@ _KINDS: tuple[tuple[Callable[[World, int], Lesson], int], ...] = (
     (lambda w, n: _read(w, n, about_event(w)), 24),
     (lambda w, n: _read(w, n, about_view(w)), 10),
     (lambda w, n: _read(w, n, about_month(w)), 7),
-    (_unknown, 10),
+    (_unknown, 24),
     (_small_talk, 7),
     (_off_ground, 6),
     (_told, 5),

@@ -45,7 +45,7 @@ def ask_topic(world: World, topic: Topic, person: str | None, *, answered: bool 
 
     answer, sentence = say(person, when)
     rivals = []
-    changed = topic.changes and world.chance(0.45)
+    changed = topic.changes and world.chance(0.6)
     if changed:
         rivals.append(say(person, world.day_before(when))[0])
     others = [None, *world.people]
@@ -54,12 +54,22 @@ def ask_topic(world: World, topic: Topic, person: str | None, *, answered: bool 
         rivals.append(say(rng.choice(others), world.day_before())[0])
     if world.chance(0.2):
         rivals.append(say(rng.choice(others), world.day_before())[0])
+    if person and world.chance(0.5):
+        rivals.append(_addressed(world, person))
     asks = topic.ask_other if person else topic.ask
     text = rng.choice(asks).replace("{p}", called(world, person or ""))
     if not answered:
         others_only = tuple(r for r in rivals if r.author != person)
         return Question(asked(world, text), None, others_only)
     return Question(asked(world, text), answer, tuple(rivals), sentence, changed)
+
+
+def _addressed(world: World, person: str) -> Line:
+    """A line that calls somebody by name, and says nothing about them."""
+    name = person.split()[0]
+    said = world.chatter().text
+    text = world.rng.choice((f"{name}!! {said}", f"{said}, {name}", f"{name}, {said}", f"@{name} {said}"))
+    return world.line(text, world.rng.choice([None, *(p for p in world.people if p != person)]))
 
 
 def about_event(world: World) -> Question:

@@ -38,7 +38,7 @@ class Recipe:
     longest: int = 2_048
     matrix_rate: float = 0.01
     vector_rate: float = 2e-3
-    decay_share: float = 0.17
+    decay_share: float = 0.12
     advance_at: float = 0.45
     other_weight: float = 0.2
     other_share: float = 0.25
