@@ -105,10 +105,9 @@ class Archive:
         with self._lock:
             return self._db.execute(sql, parameters).fetchall()
 
-    def version(self) -> tuple[int, int]:
-        """A mark that differs whenever anybody, here or in another process, has changed the archive."""
-        with self._lock:
-            return self._db.total_changes, int(self._db.execute("PRAGMA data_version").fetchone()[0])
+    def version(self) -> str | None:
+        """A mark that differs whenever anybody, here or in another process, changed messages or people."""
+        return self.meta("revision")
 
     def meta(self, name: str) -> str | None:
         """One remembered value."""

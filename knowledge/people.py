@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from knowledge.archive import NOTES_OWNER, Archive, identities
 from knowledge.errors import ArchiveError
+from knowledge.writing import touch
 
 _MOST_CANDIDATES = 10
 
@@ -59,6 +60,7 @@ def settle(archive: Archive, names: Iterable[str], *, replace: bool = False) -> 
         db.execute(f"UPDATE identities SET is_self = ({changed})", (NOTES_OWNER, *settled))
         if name := _full_name(archive):
             archive.set_meta("owner_name", name)
+        touch(db)
     return unmatched
 
 

@@ -90,7 +90,7 @@ class Retriever:
         self._archive = archive
         self._index = index
         self._embedder = embedder
-        self._version: tuple[int, int] | None = None
+        self._version: str | None = None
         self._timeline: Timeline | None = None
 
     def search(

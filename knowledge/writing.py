@@ -67,9 +67,16 @@ def write(db: sqlite3.Connection, messages: Sequence[Message], report: ImportRep
     db.executemany(_UPSERT, rows)
     db.executemany("UPDATE messages SET thread = ?, reply_to = ? WHERE key = ?", batch.completed)
     db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", said)
+    if keyed or batch.completed:
+        touch(db)
     # a message that stopped being speech waits too: its vectors have to go
     waiting = dict.fromkeys(key for key, _ in (*said, *unsaid))
     db.executemany("INSERT OR REPLACE INTO waiting (message) VALUES (?)", [(key,) for key in waiting])
+
+
+def touch(db: sqlite3.Connection) -> None:
+    """Mark that messages or people have changed, for those who keep something made from them."""
+    db.execute("INSERT OR REPLACE INTO meta VALUES ('revision', hex(randomblob(8)))")
 
 
 def _merge(stored: dict[str, _Old], messages: Sequence[Message], report: ImportReport) -> _Batch:
