@@ -52,6 +52,9 @@ _ASKING = re.compile(
 )
 """What a follow-up holds, and "thanks" does not."""
 
+_FOLLOW_UP = 3
+"""Most words of a question that leans on the one before ("and Jonas?"); a longer one stands alone."""
+
 _TAIL = 0.3
 """Share of the best score under which a match is not served."""
 
@@ -201,6 +204,7 @@ class Retriever:
 
 def _completed(query: str, context: Sequence[str]) -> tuple[dict[str, float], str]:
     """The words to look for and the text to embed; a short follow-up borrows from what came before."""
-    if context and len(lexical.terms(query)) < 2 and _ASKING.search(query):
+    short = len(query.split()) <= _FOLLOW_UP and len(lexical.terms(query)) < 2
+    if context and short and _ASKING.search(query):
         return lexical.weighted(query, context[-1:]), f"{context[-1]} {query}"
     return lexical.weighted(query), query
