@@ -3,18 +3,22 @@
 Chroma, embedded: ids, vectors and filter fields only; the text stays in the archive, so that what is
 forgotten there is forgotten. Which messages still wait for their vectors is written in the archive,
 in the same transaction that stored them, so that a kill at any point is mended by `fill`.
+
+Chroma is thread-safe but not process-safe (cookbook.chromadb.dev/core/system_constraints; two writers
+have corrupted indexes of 1.5): a lock beside the folder lets one process write at a time.
 """
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowledge import passages
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
+from knowledge.embedding_process import Cancelled
 from knowledge.errors import ArchiveError, PersonaError
 from knowledge.progress import Progress
 
@@ -32,6 +36,7 @@ _PIECES = 512
 
 
 Where = dict[str, Any]
+Embed = Callable[[Sequence[str]], "Floats"]
 Scored = Iterable[tuple[str, float]]
 
 
@@ -56,11 +61,20 @@ class VectorIndex:
         self,
         progress: Callable[[Progress], None] | None = None,
         cancel: threading.Event | None = None,
+        embed: Embed | None = None,
     ) -> int:
         """Embed what waits, newest first, and return how many messages that were.
 
-        May be cancelled or killed after any batch; the next call goes on from there.
+        May be cancelled or killed after any batch; the next call goes on from there. embed: what
+        computes the vectors, in place of the embedder in this process. Does nothing while another
+        process fills the index.
         """
+        with self._only_writer() as alone:
+            return self._fill(progress, cancel, embed or self._embedder.embed) if alone else 0
+
+    def _fill(
+        self, progress: Callable[[Progress], None] | None, cancel: threading.Event | None, embed: Embed
+    ) -> int:
         collection = self._open()
         done, whole = 0, self.pending()
         while waiting := self._waiting():
@@ -68,7 +82,10 @@ class VectorIndex:
                 if cancel and cancel.is_set():
                     return done
                 batch = waiting[start : start + _BATCH]
-                self._store(collection, batch)
+                try:
+                    self._store(collection, batch, embed)
+                except Cancelled:
+                    return done
                 with self._archive.writing() as db:
                     done_with = [row[:2] for row in batch]
                     db.executemany("DELETE FROM waiting WHERE ticket = ? AND message = ?", done_with)
@@ -76,6 +93,22 @@ class VectorIndex:
                 if progress:
                     progress(Progress("embedding", done, max(whole, done)))
         return done
+
+    @contextmanager
+    def _only_writer(self) -> Iterator[bool]:
+        """Whether nobody else writes; and then nobody else may until the block ends, also by a kill."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self._folder.with_name(f"{self._folder.name}.lock"))
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
 
     def _waiting(self) -> list[tuple[Any, ...]]:
         """What came last waits first in line, so that a long import does not hide today's messages."""
@@ -115,6 +148,17 @@ class VectorIndex:
 
         return self._best(ask) if keys else {}
 
+    def centre(self, keys: Sequence[int]) -> "Floats | None":
+        """The mean of the vectors of these messages, of length 1; None when none of them has any."""
+        import numpy as np
+
+        with self._lock:
+            found = self._open().get(where={"message": {"$in": list(keys)}}, include=["embeddings"])
+        if not len(found["embeddings"]):
+            return None
+        middle = np.mean(found["embeddings"], axis=0)
+        return np.asarray(middle / np.linalg.norm(middle))
+
     def _best(self, ask: Callable[[Any], Scored]) -> dict[int, float]:
         try:
             with self._lock:
@@ -138,8 +182,15 @@ class VectorIndex:
         return self._archive.meta("embedding_model") is None
 
     def clear(self) -> None:
-        """Throw all vectors away; every message waits again."""
-        with self._lock:
+        """Throw all vectors away; every message waits again.
+
+        Raises ArchiveError while another process fills the index.
+        """
+        with self._lock, self._only_writer() as alone:
+            if not alone:
+                raise ArchiveError(
+                    "another program is at work on the index", "close the chat, or wait until it is done"
+                )
             self._connect()
             self._reset()
             self._collection = self._create()
@@ -151,7 +202,7 @@ class VectorIndex:
                 self._client.close()
             self._client = self._collection = None
 
-    def _store(self, collection: Any, batch: Sequence[tuple[Any, ...]]) -> None:
+    def _store(self, collection: Any, batch: Sequence[tuple[Any, ...]], embed: Embed) -> None:
         """Replace the vectors of a batch; a message that is no longer speech loses its own."""
         pieces = [
             (f"{key}.{n}", piece, {"message": key, "sent_at": sent, "author": author, "conversation": place})
@@ -161,7 +212,7 @@ class VectorIndex:
         ]
         slices = [pieces[start : start + _PIECES] for start in range(0, len(pieces), _PIECES)]
         # embedding takes its time; a search must not wait for it
-        vectors = [self._embedder.embed([piece for _, piece, _ in part]) for part in slices]
+        vectors = [embed([piece for _, piece, _ in part]) for part in slices]
         with self._lock:
             collection.delete(where={"message": {"$in": [row[1] for row in batch]}})
             for part, rows in zip(slices, vectors, strict=True):

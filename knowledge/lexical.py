@@ -24,6 +24,9 @@ STRETCH_SHARE = 0.3
 
 _COMMON = 0.12
 _MOST_ROWS = 12_000
+_DERIVED = 6
+"""Letters of a word that may be looked for by its beginning, when the word itself does not occur."""
+
 _WORD = re.compile(r"\w+")
 
 
@@ -98,6 +101,9 @@ def _hits(archive: Archive, word: str, size: int) -> list[tuple[int, float]] | N
     most = min(max(40, int(_COMMON * size)), _MOST_ROWS)
     sql = "SELECT rowid, bm25(words) FROM words WHERE words MATCH ? LIMIT ?"
     found = archive.rows(sql, (f'"{word}"', most + 1))
+    if not found and len(word) >= _DERIVED:
+        # the stemmer knows endings, not derivations: "allergy" is told of as "allergic"
+        found = archive.rows(sql, (f'"{word[:-2]}"*', most + 1))
     return None if len(found) > most else found
 
 
