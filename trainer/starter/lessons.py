@@ -1,13 +1,15 @@
-"""Lessons: one conversation each, as the run time lays it out, with the right thinking and reply.
+"""Lessons: what to think and say in one scene, as the run time lays it out.
 
-A lesson is a world, a question, and lines among which at most one is right. The reply gives the right
-line back with its date; whose words they are stays clear ("Jonas wrote: …"). Knows nothing of tokens.
+A sheet is a handful of lessons that differ in the message only: the same memories, card and earlier
+turns, asked about from several sides. What one message must be answered with, the next must not be, so
+a sheet teaches reading where a single question would let the model guess. Knows nothing of tokens.
 """
 
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from persona.chat.layout import HistoryTurn, Scene, day
+from trainer.starter.bank import Topic
 from trainer.starter.questions import (
     Question,
     about_event,
@@ -18,157 +20,165 @@ from trainer.starter.questions import (
     ask_topic,
     asked,
     called,
-    kept,
     quoted,
 )
-from trainer.starter.scenes import ACKNOWLEDGED, aside, bare, card, history, scene_of, user_said
+from trainer.starter.scenes import ACKNOWLEDGED, card, history, recap, setting, shown, user_said
 from trainer.starter.world import World
+
+THINKING = 0.35
+"""Share of lessons with thinking."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """A scene and what the twin should think and say in it."""
+class Task:
+    """A message, and what the twin should think and say to it."""
 
     kind: str
-    scene: Scene
+    message: str
     thinking: str
     reply: str
 
 
-def make(world: World, level: int) -> Lesson:
-    """A random lesson with up to `level` memory lines (at least one)."""
-    maker = world.rng.choices([m for m, _ in _KINDS], [w for _, w in _KINDS])[0]
-    return maker(world, max(1, level))
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A task in its scene, which says whether to think."""
+
+    scene: Scene
+    task: Task
 
 
-def _read(world: World, level: int, question: Question) -> Lesson:
-    """Find the line that answers, and give it back."""
-    assert question.answer is not None
-    scene, rank = scene_of(world, level, question)
-    line = question.answer
-    reply = quoted(line, question.sentence)
-    text = kept(line, question.sentence)
-    author = line.author or "me"
-    newest = " (the newest on this)" if question.changed else ""
-    cite = f"[{rank}] " if rank else ""
-    return Lesson("read", scene, f"{cite}{day(line.when)}, {author}: {text}{newest}", reply)
-
-
-def _unknown(world: World, level: int) -> Lesson:
-    """Nothing in sight answers: say so."""
+def sheet(world: World, level: int) -> list[Lesson]:
+    """The lessons of a random scene with up to `level` memory lines (at least one)."""
     rng = world.rng
-    bank = world.bank
+    topics = iter(rng.sample(world.bank.topics, 12))
+    scene = setting(world, max(1, level))
+    tasks: list[Task] = []
+    if world.chance(0.22):
+        scene, task = _told(world, scene)
+        tasks.append(task)
     if world.chance(0.5):
-        question = Question(asked(world, world.fill(rng.choice(bank.unknown_asks))), None)
+        scene, task = _with_card(world, scene, next(topics))
+        tasks += [task] if world.chance(0.5) else []
+    if world.chance(0.85):
+        scene, found = _with_memories(world, scene, level, topics)
+        tasks += found
+    tasks += [_unknown(world, topics) for _ in range(rng.choice((0, 1, 1, 2)))]
+    tasks += [_aside(world)] if world.chance(0.3) or not tasks else []
+    return [Lesson(replace(scene, message=t.message, thinking=world.chance(THINKING)), t) for t in tasks]
+
+
+def _with_memories(
+    world: World, scene: Scene, level: int, topics: Iterator[Topic]
+) -> tuple[Scene, list[Task]]:
+    """The scene with memories looked up for one question, which hold the answers of others too."""
+    turn: tuple[HistoryTurn, ...] = ()
+    tasks: list[Task] = []
+    if level > 1 and world.chance(0.12):
+        turn, questions, when = _follow_ups(world)
+        tasks.append(when)
     else:
-        topic = rng.choice(bank.topics)
-        person = None if world.chance(0.6) or not topic.ask_other else rng.choice(world.people)
-        question = ask_topic(world, topic, person, answered=False)
-    if world.chance(0.35):
-        scene = bare(world, level, question.text)
-    else:
-        scene, _ = scene_of(world, level, question)
-    return Lesson("unknown", scene, "Nothing here answers this.", rng.choice(bank.dont_know))
+        first = _question(world, topics)
+        if world.chance(0.25):
+            first = about_topic(world, next(topics), answered=False)
+        questions = [first, *(_question(world, topics) for _ in range(world.rng.choice((0, 0, 1, 1, 2))))]
+    lines, questions = shown(world, level, questions)
+    months = [f"{m.sent_at:%Y %m}" for m in lines.memories]
+    for question in questions:
+        line = question.answer
+        if line is None:
+            tasks += [_unanswered(world, text) for text in question.texts]
+            continue
+        texts = question.texts[: None if question is questions[0] else 1]
+        if world.chance(0.25) and months.count(f"{line.when:%Y %m}") == 1:
+            texts = (*texts, about_month(world, line))
+        rank = lines.rank(line)
+        where = f"[{rank}] " if rank else ""
+        newest = ", the newest on this" if question.changed else ""
+        thinking = f"{where}{day(line.when)}, {line.author or 'me'}{newest}."
+        kind = "follow-up" if turn else "read"
+        tasks += [Task(kind, text, thinking, quoted(line, question.sentence)) for text in texts]
+    return replace(scene, turns=[*scene.turns, *turn], memories=lines.memories), tasks
 
 
-def _small_talk(world: World, level: int) -> Lesson:
-    pair = world.rng.choice(world.bank.smalltalk)
-    scene = aside(world, level, world.rng.choice(pair.ask))
-    reply = world.fill(world.rng.choice(pair.reply), name=world.owner.split()[0])
-    return Lesson("small talk", scene, "Just small talk, no memory needed.", reply)
+def _question(world: World, topics: Iterator[Topic]) -> Question:
+    roll = world.rng.random()
+    if roll < 0.5:
+        return about_topic(world, next(topics))
+    return about_event(world) if roll < 0.84 else about_view(world)
 
 
-def _off_ground(world: World, level: int) -> Lesson:
-    bank = world.bank
-    scene = aside(world, level, world.fill(world.rng.choice(bank.off_ground_asks)))
-    return Lesson(
-        "off ground", scene, "This is not about my messages.", world.rng.choice(bank.off_ground_replies)
-    )
+def _follow_ups(world: World) -> tuple[tuple[HistoryTurn, ...], list[Question], Task]:
+    """A turn on a topic that changes, the questions that lean on it, and the one on its date."""
+    rng = world.rng
+    topic = rng.choice([t for t in world.bank.topics if t.changes])
+    first = ask_topic(world, topic, None)
+    assert first.answer is not None
+
+    def also(texts: tuple[str, ...], author: str | None, before: bool) -> Question:
+        assert first.answer is not None
+        sentence = world.casual(world.fill(rng.choice(topic.say), v=world.value(topic.slot)))
+        when = world.day_before(first.answer.when) if before else world.day_before()
+        line = world.line(sentence, author, when)
+        return Question((rng.choice(texts),), line, (first.answer,), sentence)
+
+    earlier = ("and before that?", "and earlier?", "what was it before?", "before that?", "And before?")
+    person = rng.choice(world.people)
+    name = called(world, person)
+    others = (f"and {name}?", f"what about {name}?", f"And {name}?")
+    questions = [also(earlier, None, before=True), also(others, person, before=False)]
+    rng.shuffle(questions)
+    when = f"On {day(first.answer.when)}."
+    asks = ("When was that?", "when did you say that?", "what date was that?", "and when?", "since when?")
+    task = Task("follow-up", rng.choice(asks), "The date is in what I said last.", when)
+    return (HistoryTurn(first.texts[0], quoted(first.answer, first.sentence)),), questions, task
 
 
-def _told(world: World, level: int) -> Lesson:
-    """What the user said earlier in this chat, verbatim or in a summary."""
+def _unknown(world: World, topics: Iterator[Topic]) -> Task:
+    """A question that nothing in sight answers."""
+    rng = world.rng
+    if world.chance(0.5):
+        return _unanswered(world, asked(world, world.fill(rng.choice(world.bank.unknown_asks))))
+    return _unanswered(world, about_topic(world, next(topics), answered=False).texts[0])
+
+
+def _unanswered(world: World, text: str) -> Task:
+    return Task("unknown", text, "Nothing here answers this.", world.rng.choice(world.bank.dont_know))
+
+
+def _aside(world: World) -> Task:
+    """Small talk, or something that no memory is needed for."""
+    rng, bank = world.rng, world.bank
+    if world.chance(0.5):
+        text = world.fill(rng.choice(bank.off_ground_asks))
+        return Task("off ground", text, "This is not about my messages.", rng.choice(bank.off_ground_replies))
+    pair = rng.choice(bank.smalltalk)
+    reply = world.fill(rng.choice(pair.reply), name=world.owner.split()[0])
+    return Task("small talk", rng.choice(pair.ask), "Just small talk, no memory needed.", reply)
+
+
+def _told(world: World, scene: Scene) -> tuple[Scene, Task]:
+    """The scene with something the user said earlier in this chat, and the question on it."""
     rng = world.rng
     told = rng.choice(world.bank.told)
     value = world.value(told.slot)
     statement = world.casual(world.fill(rng.choice(told.say), v=value))
-    turns = history(world, rng.choice((0, 1, 1, 2, 3)))
-    summaries: tuple[str, ...] = ()
     if world.chance(0.5):
-        place = rng.randrange(len(turns) + 1)
-        turns.insert(place, HistoryTurn(statement, rng.choice(ACKNOWLEDGED)))
+        turns = list(scene.turns) or history(world, rng.choice((0, 1, 1, 2, 3)))
+        turns.insert(rng.randrange(len(turns) + 1), HistoryTurn(statement, rng.choice(ACKNOWLEDGED)))
+        scene = replace(scene, turns=turns)
     else:
-        lines = [statement] + [user_said(world) for _ in range(rng.choice((0, 1, 2, 4)))]
+        lines = [statement, *(user_said(world) for _ in range(rng.choice((0, 1, 2, 4))))]
         rng.shuffle(lines)
-        first = rng.randint(1, 40)
-        summaries = ("\n".join(f"- (turn {first + 2 * i}) user: {text}" for i, text in enumerate(lines)),)
-    scene = aside(world, min(level, 4), asked(world, rng.choice(told.ask)))
-    scene = replace(scene, turns=turns, summaries=summaries)
-    return Lesson("told", scene, f"You told me: {statement}", world.fill(rng.choice(told.reply), v=value))
+        scene = replace(scene, summaries=(recap(lines, rng.randint(1, 40)),))
+    reply = world.fill(rng.choice(told.reply), v=value)
+    return scene, Task("told", asked(world, rng.choice(told.ask)), f"You told me: {statement}", reply)
 
 
-def _follow_up(world: World, level: int) -> Lesson:
-    """A question that leans on the turn before it."""
-    rng = world.rng
-    topics = [t for t in world.bank.topics if t.changes] or list(world.bank.topics)
-    topic = rng.choice(topics)
-    first = ask_topic(world, topic, None)
-    assert first.answer is not None
-    turn = HistoryTurn(first.text, quoted(first.answer, first.sentence))
-    line, sentence = first.answer, first.sentence
-    kind = rng.choice(("before", "when", "person"))
-    if kind == "when":
-        text = rng.choice(
-            ("When was that?", "when did you say that?", "what date was that?", "and when?", "since when?")
-        )
-        question = Question(text, line, (), sentence)
-        scene, _ = scene_of(world, level, question)
-        lesson = Lesson("follow-up", scene, f"That was said on {day(line.when)}.", f"{day(line.when)}.")
-    else:
-        author = None if kind == "before" else rng.choice(world.people)
-        at = world.day_before(line.when) if kind == "before" else world.day_before()
-        sentence = world.casual(world.fill(rng.choice(topic.say), v=world.value(topic.slot)))
-        text = "and before that?" if kind == "before" else f"and {called(world, author or '')}?"
-        if kind == "before":
-            text = rng.choice(
-                (text, "and earlier?", "what was it before?", "before that?", "And what about before that?")
-            )
-        else:
-            text = rng.choice((text, f"what about {called(world, author or '')}?"))
-        lesson = _read(
-            world, max(level, 2), Question(text, world.line(sentence, author, at), (line,), sentence)
-        )
-    return replace(
-        lesson,
-        kind="follow-up",
-        scene=replace(lesson.scene, turns=[*history(world, rng.choice((0, 0, 1))), turn]),
-    )
-
-
-def _from_card(world: World, level: int) -> Lesson:
-    """A stable fact of the persona card answers."""
-    topic = world.rng.choice(world.bank.topics)
+def _with_card(world: World, scene: Scene, topic: Topic) -> tuple[Scene, Task]:
+    """The scene with stable facts on the persona card, and the question that one of them answers."""
     question = ask_topic(world, topic, None)
-    scene = aside(world, min(level, 3), question.text)
     facts = [question.sentence, *(anything(world) for _ in range(world.rng.choice((0, 1, 2))))]
     world.rng.shuffle(facts)
-    return Lesson(
-        "card",
-        replace(scene, card=card(world, facts)),
-        f"My card says: {question.sentence}",
-        question.sentence,
-    )
-
-
-_KINDS: tuple[tuple[Callable[[World, int], Lesson], int], ...] = (
-    (lambda w, n: _read(w, n, about_topic(w)), 30),
-    (lambda w, n: _read(w, n, about_event(w)), 24),
-    (lambda w, n: _read(w, n, about_view(w)), 10),
-    (lambda w, n: _read(w, n, about_month(w)), 7),
-    (_unknown, 24),
-    (_small_talk, 7),
-    (_off_ground, 6),
-    (_told, 5),
-    (_follow_up, 6),
-    (_from_card, 3),
-)
+    reply = f"I'd say: {question.sentence}"
+    task = Task("card", question.texts[0], "A fact on my card.", reply)
+    return replace(scene, card=card(world, facts)), task

@@ -1,6 +1,7 @@
 """Questions about a random world: what is asked, the line that answers it, and lines that only look right."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from persona.chat.layout import day
@@ -9,25 +10,27 @@ from trainer.starter.events import Event, event
 from trainer.starter.world import Line, World
 
 FULL_COPY_WORDS = 30
+_ASKING = frozenset("what which where when your you're does have tell with these this that about".split())
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question, the line that answers it (None: nothing does), and lines that only look right."""
+    """A question in one or two wordings, the line that answers it (None: nothing does), and lines that
+    only look right. sentence: the part of the line that matters; changed: it was otherwise before.
+    """
 
-    text: str
+    texts: tuple[str, ...]
     answer: Line | None
     rivals: tuple[Line, ...] = ()
     sentence: str = ""
     changed: bool = False
 
 
-def about_topic(world: World) -> Question:
+def about_topic(world: World, topic: Topic | None = None, *, answered: bool = True) -> Question:
     """A topic of the bank: about the owner, or about somebody else."""
-    rng = world.rng
-    topic = rng.choice(world.bank.topics)
-    person = None if world.chance(0.62) or not topic.ask_other else rng.choice(world.people)
-    return ask_topic(world, topic, person)
+    topic = topic or world.rng.choice(world.bank.topics)
+    person = None if world.chance(0.62) or not topic.ask_other else world.rng.choice(world.people)
+    return ask_topic(world, topic, person, answered=answered)
 
 
 def ask_topic(world: World, topic: Topic, person: str | None, *, answered: bool = True) -> Question:
@@ -57,11 +60,23 @@ def ask_topic(world: World, topic: Topic, person: str | None, *, answered: bool 
     if person and world.chance(0.5):
         rivals.append(_addressed(world, person))
     asks = topic.ask_other if person else topic.ask
-    text = rng.choice(asks).replace("{p}", called(world, person or ""))
+    texts = worded(world, [a.replace("{p}", called(world, person or "")) for a in asks])
+    if world.chance(0.25 if answered else 0.6):
+        rivals += [echo(world, texts[0]) for _ in range(rng.choice((1, 1, 2)))]
     if not answered:
-        others_only = tuple(r for r in rivals if r.author != person)
-        return Question(asked(world, text), None, others_only)
-    return Question(asked(world, text), answer, tuple(rivals), sentence, changed)
+        return Question(texts, None, tuple(r for r in rivals if r.author != person or r.echo))
+    return Question(texts, answer, tuple(rivals), sentence, changed)
+
+
+def echo(world: World, text: str) -> Line:
+    """A line that holds a word of the question, and answers nothing: what a search by words brings up."""
+    words = [w.strip("?.,!'").lower() for w in text.split()]
+    words = sorted((w for w in words if len(w) > 3 and w not in _ASKING), key=len, reverse=True)[:3]
+    said = world.chatter()
+    parts = said.text.split()
+    if words:
+        parts.insert(world.rng.randint(0, len(parts)), world.rng.choice(words))
+    return replace(said, text=" ".join(parts), echo=True)
 
 
 def _addressed(world: World, person: str) -> Line:
@@ -86,10 +101,12 @@ def about_event(world: World) -> Question:
         world.line(event(world, None).sentence, rng.choice([None, *world.people]))
         for _ in range(rng.choice((0, 1, 1, 2, 3)))
     )
-    text = rng.choice(happened.mine if doer is None else happened.about)
-    text = text.replace("{p}", called(world, doer or ""))
+    asks = happened.mine if doer is None else happened.about
+    texts = worded(world, [a.replace("{p}", called(world, doer or "")) for a in asks])
+    if world.chance(0.2):
+        rivals = (*rivals, echo(world, texts[0]))
     line = world.line(dressed(world, happened.sentence), teller)
-    return Question(asked(world, text), line, rivals, happened.sentence)
+    return Question(texts, line, rivals, happened.sentence)
 
 
 def about_view(world: World) -> Question:
@@ -113,26 +130,16 @@ def about_view(world: World) -> Question:
         rivals.append(
             world.line(world.casual(world.fill(rng.choice(view.say), **slots)), rng.choice(world.people))
         )
-    text = world.fill(rng.choice(view.ask), **slots)
-    return Question(asked(world, text), world.line(dressed(world, sentence), None), tuple(rivals), sentence)
+    texts = worded(world, [world.fill(a, **slots) for a in view.ask])
+    return Question(texts, world.line(dressed(world, sentence), None), tuple(rivals), sentence)
 
 
-def about_month(world: World) -> Question:
-    """What happened in a month or on a day; the rivals are of other months."""
-    rng = world.rng
-    when = world.day_before()
-    person = None if world.chance(0.75) else rng.choice(world.people)
-    sentence = anything(world)
-    line = world.line(dressed(world, sentence), person, when)
-    rivals = []
-    for _ in range(rng.choice((1, 2, 3))):
-        at = world.day_before()
-        if abs((at - when).days) > 40:
-            rivals.append(world.line(anything(world), person, at))
-    who = called(world, person) if person else "you"
-    was, did = ("was", "did") if person else ("were", "did")
-    month, exact = f"{when:%B %Y}", day(when)
-    text = rng.choice(
+def about_month(world: World, line: Line) -> str:
+    """A question on the month or the day of `line`; right only when no other line falls in that month."""
+    who = called(world, line.author) if line.author else "you"
+    was, did = ("was", "did") if line.author else ("were", "did")
+    month, exact = f"{line.when:%B %Y}", day(line.when)
+    text = world.rng.choice(
         (
             f"What {did} {who} do in {month}?",
             f"What {was} {who} up to in {month}?",
@@ -146,7 +153,7 @@ def about_month(world: World) -> Question:
             f"Do you remember {month}?",
         )
     )
-    return Question(asked(world, text), line, tuple(rivals), sentence)
+    return asked(world, text)
 
 
 def anything(world: World) -> str:
@@ -158,11 +165,12 @@ def anything(world: World) -> str:
 
 
 def quoted(line: Line, sentence: str) -> str:
-    """The reply that gives `line` back: the owner's own words as they are, others' as theirs."""
-    text = kept(line, sentence)
-    if line.author is None:
-        return f"{text} ({day(line.when)})"
-    return f'{line.author} wrote: "{text}" ({day(line.when)})'
+    """The reply that gives `line` back, its date first.
+
+    With the date the model has chosen its line before it copies; and after the colon the words have the
+    very tokens that they have in the line, the space before the first included.
+    """
+    return f"On {day(line.when)} {line.author or 'I'} wrote: {kept(line, sentence)}"
 
 
 def kept(line: Line, sentence: str) -> str:
@@ -173,6 +181,11 @@ def called(world: World, person: str) -> str:
     """How people refer to somebody: mostly by the first name."""
     first = person.split()[0] if person.split() else person
     return person if world.chance(0.15) else first.capitalize()
+
+
+def worded(world: World, asks: Sequence[str]) -> tuple[str, ...]:
+    """One or two of the wordings, as people type them."""
+    return tuple(asked(world, text) for text in world.rng.sample(asks, min(2, len(asks))))
 
 
 def asked(world: World, text: str) -> str:

@@ -1,8 +1,13 @@
-"""Lessons as token ids: the same layout and chat template as at run time, plus the reply to learn."""
+"""Sheets of lessons as token ids: the same layout and chat template as at run time, plus the replies.
+
+The lessons of a sheet share their prompts up to the message. A row holds that prefix once, and after it
+one branch for each lesson, which sees the prefix and itself: five questions for the price of two.
+"""
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import takewhile
 
 from tokenizers import Tokenizer
 
@@ -13,32 +18,58 @@ from trainer.starter.bank import Bank
 from trainer.starter.world import World
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Row:
-    """ids: prompt and reply. start: index of the first token of the reply (thinking included)."""
+    """A sheet, flattened; every list has one entry for each token.
+
+    branch: 0 for the shared prefix, then 1, 2, … in order. position: of the token in its own lesson.
+    said: whether the model is to say it. kinds: of lesson n at n - 1.
+    """
 
     ids: list[int]
-    start: int
-    kind: str
+    branch: list[int]
+    position: list[int]
+    said: list[bool]
+    kinds: list[str] = field(default_factory=list)
+
+    def add(self, ids: list[int], branch: int, first: int, silent: int) -> None:
+        """Append a stretch whose first `silent` tokens are given and the others to be said."""
+        self.ids += ids
+        self.branch += [branch] * len(ids)
+        self.position += range(first, first + len(ids))
+        self.said += [i >= silent for i in range(len(ids))]
 
 
-def encode(lesson: lessons.Lesson, tokenizer: Tokenizer, template: ChatTemplate) -> Row:
-    """One lesson as a row; what follows `start` is what the model must say, the end token included."""
-    prompt = build(lesson.scene)
-    head = template.prompt(prompt.messages, prompt.thinking)
-    said = f"{lesson.reply}<|im_end|>"
-    if prompt.thinking:
-        said = f"<think>\n{lesson.thinking}\n</think>\n\n{said}"
-    ids = tokenizer.encode(head, add_special_tokens=False).ids
-    return Row(ids + tokenizer.encode(said, add_special_tokens=False).ids, len(ids), lesson.kind)
+def encode(sheet: list[lessons.Lesson], tokenizer: Tokenizer, template: ChatTemplate) -> Row:
+    """One sheet as a row."""
+    prompts, replies = [], []
+    for lesson in sheet:
+        prompt = build(lesson.scene)
+        said = f"{lesson.task.reply}<|im_end|>"
+        if prompt.thinking:
+            said = f"<think>\n{lesson.task.thinking}\n</think>\n\n{said}"
+        head = template.prompt(prompt.messages, prompt.thinking)
+        prompts.append(tokenizer.encode(head, add_special_tokens=False).ids)
+        replies.append(tokenizer.encode(said, add_special_tokens=False).ids)
+    shared = _in_common(prompts) if len(prompts) > 1 else 0
+    row = Row([], [], [], [], [lesson.task.kind for lesson in sheet])
+    row.add(prompts[0][:shared], 0, 0, shared)
+    for number, (head, said) in enumerate(zip(prompts, replies, strict=True), 1):
+        row.add(head[shared:] + said, number, shared, len(head) - shared)
+    return row
+
+
+def _in_common(prompts: list[list[int]]) -> int:
+    """How many tokens all prompts begin with alike."""
+    return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, zip(*prompts, strict=False)))
 
 
 def stream(seed: int, level: int, bank: Bank, tokenizer: Tokenizer, template: ChatTemplate) -> Iterator[Row]:
-    """Endless rows of random lessons with up to `level` memory lines."""
+    """Endless rows of random sheets with up to `level` memory lines."""
     rng = random.Random(seed)
     words = lexicon(tokenizer)
     while True:
-        yield encode(lessons.make(World(rng, bank, words), level), tokenizer, template)
+        yield encode(lessons.sheet(World(rng, bank, words), level), tokenizer, template)
 
 
 def lexicon(tokenizer: Tokenizer) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """Scenes: a question set among memory lines, earlier turns, summaries and a persona card."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
+from knowledge.records import Memory
 from persona.chat.layout import HistoryTurn, Scene
 from trainer.starter.questions import Question, about_event, about_topic, anything, quoted
 from trainer.starter.world import Line, World, cluster_around, memories
@@ -21,91 +23,109 @@ def user_said(world: World) -> str:
     return world.casual(world.fill(world.rng.choice(told.say), v=world.value(told.slot)))
 
 
-def scene_of(world: World, level: int, question: Question) -> tuple[Scene, int]:
-    """The question among up to `level` memory lines, and the rank of the answer (0: a neighbour, or none)."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Memories as served, and the rank of each line that is a match (a neighbour has none)."""
+
+    memories: list[Memory]
+    ranks: dict[int, int]
+
+    def rank(self, line: Line) -> int:
+        """The rank of `line`, 0 when it is shown as a neighbour only."""
+        return self.ranks.get(id(line), 0)
+
+
+def shown(world: World, level: int, questions: Sequence[Question]) -> tuple[Shown, list[Question]]:
+    """Up to `level` lines among which stand the answers of `questions`, and the questions that fit.
+
+    The first question is the one the memories were looked up for: its lines have the best ranks.
+    """
     rng = world.rng
-    special = [q for q in (question.answer, *question.rivals) if q is not None]
-    room = max(level, 1)
-    special = special[: max(1, room)]
-    total = rng.randint(max(len(special), (room + 1) // 2), max(room, len(special)))
+    fitting, special = _fitting(max(1, level), questions)
+    first = questions[0].answer if questions else None
+    spare = rng.randint(0, max(0, level - len(special)))
     clusters: list[list[Line]] = []
     hits: list[int] = []
-    answer_cluster = -1
-    spare = total - len(special)
     for line in special:
         size = 1 + min(spare, rng.choice((0, 0, 1, 1, 2, 4)))
         spare -= size - 1
         cluster, place = cluster_around(world, line, size)
-        if line is question.answer:
-            answer_cluster = len(clusters)
-            if size > 1 and world.chance(0.12):
-                place = (place + rng.choice((-1, 1))) % size
+        if size > 1 and world.chance(0.12):
+            place = (place + rng.choice((-1, 1))) % size
         clusters.append(cluster)
         hits.append(place)
     while spare > 0:
         size = min(spare, rng.choice((1, 1, 2, 3, 5)))
         spare -= size
-        line = (
-            world.chatter()
-            if world.chance(0.5)
-            else world.line(anything(world), rng.choice([None, *world.people]))
-        )
-        cluster, place = cluster_around(world, line, size)
+        cluster, place = cluster_around(world, _filler(world), size)
         clusters.append(cluster)
         hits.append(place)
-    ranks = _ranks(world, len(clusters), answer_cluster, len(special))
-    served = memories(world, clusters, hits, ranks)
-    rank = 0
-    if answer_cluster >= 0 and clusters[answer_cluster][hits[answer_cluster]] is question.answer:
-        rank = ranks[answer_cluster]
-    return replace(bare(world, level, question.text), memories=served), rank
+    lookup = {id(line) for q in questions[:1] for line in (q.answer, *q.rivals) if line}
+    related = [i for i, line in enumerate(special) if id(line) in lookup]
+    answer = next((i for i, line in enumerate(special) if line is first), -1)
+    ranks = _ranks(world, len(clusters), answer, related)
+    matched = {id(clusters[i][hits[i]]): rank for i, rank in enumerate(ranks)}
+    return Shown(memories(world, clusters, hits, ranks), matched), fitting
 
 
-def _ranks(world: World, count: int, answer: int, special: int) -> list[int]:
-    """Ranks as a good but fallible retriever gives them: the answer first in six cases of ten."""
-    order = list(range(special, count))
-    world.rng.shuffle(order)
-    top = list(range(special))
-    world.rng.shuffle(top)
-    order = top + order
+def _fitting(room: int, questions: Sequence[Question]) -> tuple[list[Question], list[Line]]:
+    """The questions whose answers there is room for, and the lines of their answers and rivals."""
+    fitting: list[Question] = []
+    special: list[Line] = []
+    for question in questions:
+        if question.answer is not None and len(special) >= room:
+            continue
+        fitting.append(question)
+        lines = [line for line in (question.answer, *question.rivals) if line is not None]
+        known = {id(line) for line in special}
+        special += [line for line in lines if id(line) not in known][: room - len(special)]
+    return fitting, special
+
+
+def _filler(world: World) -> Line:
+    if world.chance(0.5):
+        return world.chatter()
+    return world.line(anything(world), world.rng.choice([None, *world.people]))
+
+
+def _ranks(world: World, count: int, answer: int, related: list[int]) -> list[int]:
+    """Ranks as a good but fallible retriever gives them: the answer first in seven cases of ten."""
+    rng = world.rng
+    related = rng.sample(related, len(related))
+    others = [i for i in range(count) if i not in related]
+    order = related + rng.sample(others, len(others))
     if answer >= 0:
         order.remove(answer)
-        place = 0 if world.chance(0.6) else world.rng.randrange(min(count, 6))
-        order.insert(place, answer)
+        order.insert(0 if world.chance(0.7) else rng.randrange(min(count, 6)), answer)
     ranks = [0] * count
     for rank, cluster in enumerate(order, 1):
         ranks[cluster] = rank
     return ranks
 
 
-def bare(world: World, level: int, message: str) -> Scene:
-    """A scene with no memories; at higher levels with earlier turns, a longer card, summaries."""
+def setting(world: World, level: int) -> Scene:
+    """A scene without memories or message; at higher levels with earlier turns and summaries."""
     rng = world.rng
     turns = history(world, rng.choice((0, 0, 1, 2, 3))) if level >= 4 and world.chance(0.4) else []
     if level >= 8 and world.chance(0.06):
         turns = history(world, rng.randint(6, 16))
     summaries: tuple[str, ...] = ()
     if level >= 6 and world.chance(0.12):
-        said = [user_said(world) for _ in range(rng.randint(1, 5))]
-        summaries = ("\n".join(f"- (turn {2 * i + 1}) user: {text}" for i, text in enumerate(said)),)
-    facts = [anything(world) for _ in range(rng.choice((0, 0, 1, 2, 3)))] if level >= 3 else []
+        summaries = (recap([user_said(world) for _ in range(rng.randint(1, 5))]),)
     return Scene(
         name=world.owner,
-        card=card(world, facts),
-        message=message,
+        card=card(world, []),
+        message="",
         now=world.now,
         summaries=summaries,
         turns=turns,
         partner=rng.choice(world.people) if world.chance(0.08) else None,
-        thinking=world.chance(0.35),
     )
 
 
-def aside(world: World, level: int, message: str) -> Scene:
-    """A scene whose memories, if any, have nothing to do with the message."""
-    if world.chance(0.6):
-        return bare(world, level, message)
-    return scene_of(world, max(1, level // 2), Question(message, None, (world.chatter(),)))[0]
+def recap(said: Sequence[str], first: int = 1) -> str:
+    """A summary block as the extractive compressor writes it, from turn `first` on."""
+    return "\n".join(f"- (turn {first + 2 * i}) user: {text}" for i, text in enumerate(said))
 
 
 def history(world: World, count: int) -> list[HistoryTurn]:
@@ -125,7 +145,7 @@ def history(world: World, count: int) -> list[HistoryTurn]:
         elif roll < 0.8:
             asked = about_topic(world) if world.chance(0.5) else about_event(world)
             assert asked.answer is not None
-            turns.append(HistoryTurn(asked.text, quoted(asked.answer, asked.sentence)))
+            turns.append(HistoryTurn(asked.texts[0], quoted(asked.answer, asked.sentence)))
         elif roll < 0.9:
             turns.append(HistoryTurn(user_said(world), rng.choice(ACKNOWLEDGED)))
         else:

@@ -74,9 +74,9 @@ def _corpus(seed: int, samples: int) -> Iterator[str]:
     rng = random.Random(seed)
     bank = load()
     for _ in range(samples):
-        lesson = lessons.make(World(rng, bank), 3)
-        yield from (m.content for m in build(lesson.scene).messages[1:])
-        yield lesson.reply
+        for lesson in lessons.sheet(World(rng, bank), 3)[:1]:
+            yield from (m.content for m in build(lesson.scene).messages[1:])
+            yield lesson.task.reply
     for word in top_n_list("en", 8000):
         if word.isalpha():
             times = max(1, round(word_frequency(word, "en") ** 0.6 * 8000))

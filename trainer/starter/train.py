@@ -64,11 +64,22 @@ def config() -> Qwen3Config:
 
 @dataclass(slots=True)
 class Batch:
-    """ids: [rows, longest], right-padded. reply: the same shape, true where the token is to be said."""
+    """Rows, right-padded: ids, position, branch and said (true where the token is to be said) are
+    [rows, longest]. kinds: of every branch of every row, in order.
+    """
 
     ids: Tensor
-    reply: Tensor
-    kinds: list[str]
+    position: Tensor
+    branch: Tensor
+    said: Tensor
+    kinds: list[list[str]]
+
+    def sees(self) -> Tensor:
+        """[rows, 1, longest, longest]: whether a token attends to another; a branch not to its siblings."""
+        own, other = self.branch[:, :, None], self.branch[:, None, :]
+        longest = self.ids.shape[1]
+        causal = torch.ones(longest, longest, dtype=torch.bool).tril()
+        return (((other == 0) | (own == other)) & causal)[:, None]
 
 
 class Run:
@@ -93,7 +104,7 @@ class Run:
         self.seen = 0
         self.steps = 0
         self.level = 0
-        self.recent: deque[tuple[str, bool]] = deque(maxlen=600)
+        self.recent: deque[tuple[str, bool]] = deque(maxlen=3000)
 
     def train(self) -> None:
         """Run to the end of the recipe, saving every few minutes; continues where `out` left off."""
@@ -164,24 +175,36 @@ class Run:
             yield from (self._batch(g) for g in groups)
 
     def _batch(self, group: list[rows.Row]) -> Batch:
-        longest = max(len(r.ids) for r in group)
-        ids = torch.full((len(group), longest), self.pad)
-        reply = torch.zeros((len(group), longest), dtype=torch.bool)
+        shape = (len(group), max(len(r.ids) for r in group))
+        batch = Batch(
+            ids=torch.full(shape, self.pad),
+            position=torch.zeros(shape, dtype=torch.long),
+            branch=torch.zeros(shape, dtype=torch.long),
+            said=torch.zeros(shape, dtype=torch.bool),
+            kinds=[row.kinds for row in group],
+        )
         for i, row in enumerate(group):
-            ids[i, : len(row.ids)] = torch.tensor(row.ids)
-            reply[i, row.start : len(row.ids)] = True
-        return Batch(ids, reply, [r.kind for r in group])
+            width = len(row.ids)
+            batch.ids[i, :width] = torch.tensor(row.ids)
+            batch.position[i, :width] = torch.tensor(row.position)
+            batch.branch[i, :width] = torch.tensor(row.branch)
+            batch.said[i, :width] = torch.tensor(row.said)
+        return batch
 
     def _step(self, batch: Batch) -> float:
         recipe = self.recipe
-        hidden = self.model.model(input_ids=batch.ids).last_hidden_state[:, :-1]
+        known = self.model.model(
+            input_ids=batch.ids, position_ids=batch.position, attention_mask=batch.sees()
+        ).last_hidden_state[:, :-1]
         target = batch.ids[:, 1:]
-        reply = batch.reply[:, 1:]
-        others = ~reply & (target != self.pad) & (torch.rand(target.shape) < recipe.other_share)
-        logits = self.model.lm_head(hidden[reply])
-        said = torch.nn.functional.cross_entropy(logits, target[reply])
-        other = torch.nn.functional.cross_entropy(self.model.lm_head(hidden[others]), target[others])
-        loss: Tensor = said + recipe.other_weight * other
+        said = batch.said[:, 1:]
+        follows = batch.branch[:, 1:] == batch.branch[:, :-1]
+        sampled = torch.rand(target.shape) < recipe.other_share
+        others = ~said & follows & (target != self.pad) & sampled
+        logits = self.model.lm_head(known[said])
+        reply_loss = torch.nn.functional.cross_entropy(logits, target[said])
+        other_loss = torch.nn.functional.cross_entropy(self.model.lm_head(known[others]), target[others])
+        loss: Tensor = reply_loss + recipe.other_weight * other_loss
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
         for optimizer, rate in zip(self.optimizers, self.rates, strict=True):
@@ -191,21 +214,24 @@ class Run:
             optimizer.zero_grad(set_to_none=True)
         self.seen += batch.ids.numel()
         self.steps += 1
-        self._judge(batch, reply, logits.argmax(-1) == target[reply])
-        return float(said.detach())
+        self._judge(batch, said, logits.argmax(-1) == target[said])
+        return float(reply_loss.detach())
 
     def _schedule(self) -> float:
         left = 1 - self.seen / self.recipe.tokens
         return min(1.0, self.steps / 50 + 0.02, max(left, 0.0) / self.recipe.decay_share)
 
-    def _judge(self, batch: Batch, reply: Tensor, right: Tensor) -> None:
+    def _judge(self, batch: Batch, said: Tensor, right: Tensor) -> None:
         """Note which replies were right to the last token; go up a level when most are."""
-        at = reply.nonzero()[:, 0]
-        wrong = torch.zeros(len(batch.kinds), dtype=torch.long).index_add_(0, at, (~right).long())
-        self.recent.extend((kind, not bad) for kind, bad in zip(batch.kinds, wrong.tolist(), strict=True))
+        widest = int(batch.branch.max()) + 1
+        row = said.nonzero()[:, 0]
+        reply = row * widest + batch.branch[:, 1:][said]
+        wrong = torch.zeros(len(batch.kinds) * widest, dtype=torch.long).index_add_(0, reply, (~right).long())
+        for i, kinds in enumerate(batch.kinds):
+            self.recent.extend((kind, not wrong[i * widest + n]) for n, kind in enumerate(kinds, 1))
         reads = [ok for kind, ok in self.recent if kind == "read"]
         if (
-            len(reads) > 250
+            len(reads) > 1000
             and self.level < len(LEVELS) - 1
             and sum(reads) / len(reads) >= self.recipe.advance_at
         ):

@@ -35,13 +35,14 @@ _WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing somebody said. author None is the owner."""
+    """One thing somebody said. author None is the owner. echo: it only repeats a word of a question."""
 
     text: str
     author: str | None
     when: datetime
     source: str
     place: str
+    echo: bool = False
 
 
 @dataclass(slots=True)
@@ -144,7 +145,7 @@ class World:
     def casual(self, text: str) -> str:
         """`text` as people type: now and then without capital or full stop."""
         roll = self.rng.random()
-        if self.lexicon and self.chance(0.4):
+        if self.lexicon and self.chance(0.3):
             text = self.sprinkled(text)
         if roll < 0.35:
             text = text[:1].lower() + text[1:]
