@@ -92,6 +92,8 @@ class ImportReport:
 
     Importers count `seen`, `skipped` and `failed`; the archive counts `imported`, `updated` and
     `duplicates` for every message it is handed.
+
+    notices: what the user must know of this export as a whole, a sentence each, with a remedy.
     """
 
     path: str
@@ -107,6 +109,7 @@ class ImportReport:
     first: datetime | None = None
     last: datetime | None = None
     problems: list[Problem] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
 
     def skip(self, reason: str, place: str = "") -> None:
         """Count one record that was left out on purpose."""
@@ -163,7 +166,7 @@ class Memory:
 
 
 def merge_totals(reports: Iterable[ImportReport]) -> ImportReport:
-    """One report over many: counts and sets summed, first and last taken over all."""
+    """One report over many: counts and sets summed, each notice once, first and last taken over all."""
     total = ImportReport(path="total", source="all")
     for r in reports:
         total.seen += r.seen
@@ -175,6 +178,7 @@ def merge_totals(reports: Iterable[ImportReport]) -> ImportReport:
         total.conversations |= r.conversations
         total.people |= r.people
         total.problems += r.problems
+        total.notices += [notice for notice in r.notices if notice not in total.notices]
         total.first = min((d for d in (total.first, r.first) if d), default=None)
         total.last = max((d for d in (total.last, r.last) if d), default=None)
     return total

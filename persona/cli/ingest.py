@@ -81,6 +81,8 @@ def _remark(result: "IngestResult", me: tuple[str, ...]) -> None:
     if not _anything_read(result.total):
         note("nothing could be read\n  → `--failed` lists the reasons; name the format with `--source`")
         return
+    for notice in result.total.notices:
+        note(notice)
     if result.owner is None:
         asked = f"nobody is called {' or '.join(me)}" if me else "it is not known which person is you"
         names = ", ".join(str(c.name) for c in result.candidates[:5])
