@@ -11,6 +11,7 @@ from typing import Any
 from knowledge import people
 from knowledge.archive import Archive, moment
 from knowledge.embedding import Embedder
+from knowledge.embedding_process import EmbeddingProcess
 from knowledge.importers import registry
 from knowledge.index import VectorIndex
 from knowledge.people import Candidate, Owner
@@ -92,9 +93,19 @@ class MemoryStore:
         with self._archive.rehearsal():
             return self._import(self._archive, found, me, progress)
 
-    def embed_pending(self, progress: Report | None = None, cancel: threading.Event | None = None) -> int:
-        """Compute the vectors that wait; returns for how many messages. Resumable after a kill."""
-        return self._index.fill(progress, cancel) if self._index.pending() else 0
+    def embed_pending(
+        self, progress: Report | None = None, cancel: threading.Event | None = None, *, apart: bool = False
+    ) -> int:
+        """Compute the vectors that wait; returns for how many messages. Resumable after a kill.
+
+        apart: in a process of low priority, which ends with this call, for work beside a chat.
+        """
+        if not self._index.pending():
+            return 0
+        if not apart:
+            return self._index.fill(progress, cancel)
+        with EmbeddingProcess(self._embedder.name, cancel) as process:
+            return self._index.fill(progress, cancel, process.embed)
 
     def rebuild(self, progress: Report | None = None) -> int:
         """Make the index anew from the archive; returns for how many messages."""
@@ -275,4 +286,5 @@ def _counts(r: ImportReport) -> dict[str, Any]:
         "people": len(r.people),
         "first": r.first.isoformat() if r.first else None,
         "last": r.last.isoformat() if r.last else None,
+        "notices": r.notices,
     }

@@ -110,18 +110,23 @@ class Engine:
         previous = turns[-1].id if turns[-1].role == "assistant" else None
         yield from self._answer(asked, again, cancel, previous)
 
-    def idle(
+    def index(
         self,
-        session_id: str | None,
         cancel: threading.Event | None = None,
         progress: "Callable[[Progress], None] | None" = None,
     ) -> None:
-        """Work for quiet moments: fold above the high mark, prefill the canonical history, and give
-        messages their vectors where an import left some without (`progress` hears of these).
+        """Give messages their vectors where an import left some without, until `cancel` is set.
 
-        session_id: the chat to make ready, None where there is none yet. Returns early when `cancel`
-        is set. A turn that starts meanwhile sets `cancel` itself, so that it never waits for more than
-        a batch of tokens.
+        Long work in a process of low priority: it may run beside turns, which search by words until
+        then. Resumable. Raises ModelError when the embedding model cannot be loaded.
+        """
+        self.memory.embed_pending(progress, cancel, apart=True)
+
+    def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
+        """Work for quiet moments: fold a chat above its high mark, and prefill its canonical history.
+
+        Returns early when `cancel` is set. A turn that starts meanwhile sets `cancel` itself, so that
+        it never waits for more than a batch of tokens.
         """
         cancel = cancel or threading.Event()
         with self._guard:
@@ -129,10 +134,7 @@ class Engine:
                 return
             self._idle_cancel = cancel
         try:
-            if session_id is not None:
-                self._make_ready(session_id, cancel)
-            if not cancel.is_set():
-                self.memory.embed_pending(progress, cancel)
+            self._make_ready(session_id, cancel)
         finally:
             with self._guard:
                 if self._idle_cancel is cancel:

@@ -82,13 +82,12 @@ class ChatEngine(Protocol):
         """Answer the last user message again."""
         ...
 
-    def idle(
-        self,
-        session_id: str | None,
-        cancel: threading.Event | None = None,
-        progress: "ProgressFn | None" = None,
-    ) -> None:
-        """Work for quiet moments; `progress` hears of the vectors that are computed."""
+    def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
+        """Work for quiet moments."""
+        ...
+
+    def index(self, cancel: threading.Event | None = None, progress: "ProgressFn | None" = None) -> None:
+        """Compute the vectors that wait; may run beside everything else."""
         ...
 
     def context(self, session_id: str) -> _Context:

@@ -91,6 +91,7 @@ class EngineRoom:
         self._opener = opener
         self._leaving = threading.Event()
         self._hushed = threading.Event()
+        self._indexing: threading.Thread | None = None
 
     def open(
         self, session_id: str | None, hushed: threading.Event, post: Callable[[Message], object]
@@ -126,28 +127,39 @@ class EngineRoom:
     def idle(
         self, session_id: str | None, hushed: threading.Event, post: Callable[[Message], object]
     ) -> None:
-        """Let the engine do its work for quiet moments, until `hushed`.
+        """Let the engine do its work for quiet moments, until `hushed`, and look for vectors to compute.
 
-        Posts ContextRead, Indexed while vectors are computed, and IdleFailed.
+        Posts ContextRead and IdleFailed, and Indexed as long as vectors are computed.
         """
         engine = self.engine
         if engine is None:
             return
-
-        def indexed(progress: "Progress") -> None:
-            post(Indexed(progress.done, progress.total))
-
+        self._index(engine, post)
+        if session_id is None:
+            return
         try:
-            if session_id is not None:
-                # Before, because the work may be long; after, because it may fold turns.
-                self._post_context(engine, session_id, post)
-            engine.idle(session_id, hushed, indexed)
-            if session_id is not None:
-                self._post_context(engine, session_id, post)
+            # Before, because the work may be long; after, because it may fold turns.
+            self._post_context(engine, session_id, post)
+            engine.idle(session_id, hushed)
+            self._post_context(engine, session_id, post)
         except Exception as error:
             post(IdleFailed(as_persona_error(error)))
-        finally:
-            post(Indexed(0, None))
+
+    def _index(self, engine: ChatEngine, post: Callable[[Message], object]) -> None:
+        """Begin to compute vectors, unless that is going on; it lasts beside turns until the app closes."""
+        if self._leaving.is_set() or (self._indexing is not None and self._indexing.is_alive()):
+            return
+
+        def work() -> None:
+            try:
+                engine.index(self._leaving, lambda now: post(Indexed(now.done, now.total)))
+            except Exception as error:
+                post(IdleFailed(as_persona_error(error)))
+            finally:
+                post(Indexed(0, None))
+
+        self._indexing = threading.Thread(target=work, name="index")
+        self._indexing.start()
 
     def hush(self) -> None:
         """End the quiet work: the user wants the engine."""
@@ -160,6 +172,8 @@ class EngineRoom:
 
     def close(self) -> None:
         """Free the engine, once no worker uses it any more."""
+        if self._indexing is not None:
+            self._indexing.join()
         if self.engine is not None:
             self.engine.close()
             self.engine = None

@@ -68,6 +68,7 @@ class ScriptedEngine:
         self.regenerated: list[str] = []
         self.idled: list[str] = []
         self.unindexed = 0
+        self.indexed = threading.Event()
         self.closed = False
         self._said: queue.Queue[Said | None] = queue.Queue()
 
@@ -100,18 +101,14 @@ class ScriptedEngine:
             session_id, user.number, request or TurnRequest(user.text), cancel or threading.Event()
         )
 
-    def idle(
-        self,
-        session_id: str | None,
-        cancel: threading.Event | None = None,
-        progress: ProgressFn | None = None,
-    ) -> None:
-        if session_id is not None:
-            self.idled.append(session_id)
-        elif self.unindexed and progress:
-            progress(Progress("indexing", 256, self.unindexed))
-            assert cancel is not None
-            cancel.wait(30)
+    def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
+        self.idled.append(session_id)
+
+    def index(self, cancel: threading.Event | None = None, progress: ProgressFn | None = None) -> None:
+        if self.unindexed and progress:
+            progress(Progress("embedding", 256, self.unindexed))
+            while not self.indexed.wait(0.01) and not (cancel and cancel.is_set()):
+                pass
 
     def context(self, session_id: str) -> SimpleNamespace:
         return SimpleNamespace(used=512, budget=1664)

@@ -98,15 +98,30 @@ async def test_an_engine_that_cannot_be_opened_is_explained_and_can_be_tried_aga
         await wait_until(pilot, lambda: engine.requests)
 
 
-async def test_indexing_is_shown_and_gives_way_to_the_first_message(engine: ScriptedEngine) -> None:
+async def test_indexing_is_shown_and_goes_on_beside_the_first_message(engine: ScriptedEngine) -> None:
     engine.unindexed = 3274
     async with make_app(engine).run_test(size=WIDE) as pilot:
         await opened(pilot)
         await wait_until(pilot, lambda: "indexing 256 of 3,274" in screen_text(pilot))
         await write(pilot, "hello")
-        await wait_until(pilot, lambda: "indexing" not in screen_text(pilot))
+        engine.say("In Porto.")
         engine.end()
         await wait_until(pilot, lambda: engine.idled)
+        assert "In Porto." in screen_text(pilot)
+        assert "indexing 256 of 3,274" in screen_text(pilot)
+        engine.indexed.set()
+        await wait_until(pilot, lambda: "indexing" not in screen_text(pilot))
+
+
+async def test_leaving_ends_the_indexing(engine: ScriptedEngine) -> None:
+    engine.unindexed = 3274
+    app = make_app(engine)
+    async with app.run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        await wait_until(pilot, lambda: "indexing 256 of 3,274" in screen_text(pilot))
+        await pilot.press("ctrl+q")
+    app.room.close()
+    assert engine.closed
 
 
 async def test_leaving_ends_the_work_of_the_start(engine: ScriptedEngine) -> None:

@@ -51,7 +51,10 @@ class Shelf:
     closed: bool = False
     embedded: int = 0
 
-    def embed_pending(self, progress: object = None, cancel: threading.Event | None = None) -> int:
+    def embed_pending(
+        self, progress: object = None, cancel: threading.Event | None = None, *, apart: bool = False
+    ) -> int:
+        assert apart
         self.embedded += 1
         return 0
 
@@ -419,7 +422,6 @@ def test_idle_prefills_the_history_that_the_next_turn_starts_with(house: House) 
     house.engine.idle(first.session_id)
     canonical = house.backend.prefilled[-1]
     assert canonical.messages[-1].role == "assistant"
-    assert house.shelf.embedded == 1
     house.say("next", session_id=first.session_id)
     assert house.backend.prompts[-1].messages[: len(canonical.messages)] == canonical.messages
 
@@ -442,7 +444,11 @@ def test_idle_does_nothing_once_cancelled(house: House) -> None:
     cancel.set()
     house.engine.idle(first.session_id, cancel)
     assert house.backend.prefilled == []
-    assert house.shelf.embedded == 0
+
+
+def test_vectors_are_computed_apart_from_the_chat(house: House) -> None:
+    house.engine.index()
+    assert house.shelf.embedded == 1
 
 
 def test_the_context_report_adds_up(house: House) -> None:
