@@ -135,13 +135,14 @@ class Retriever:
         found = lexical.match(self._archive, timeline, weights, reading.names)
         meaning = self._meaning(asked, reading, timeline, found.score)
         candidates = np.flatnonzero((found.score > 0) | (meaning > 0))
-        # without vectors the best match by words takes the place of a good match by meaning
-        worth = WORDS if meaning.any() else GOOD / max(1e-9, found.score.max(initial=0.0))
+        complete = self._index.pending() == 0
+        # where a vector is missing, the best match by words takes the place of a good match by meaning
+        unseen = (meaning == 0) & (not complete or not meaning.any())
+        worth = np.where(unseen, GOOD / max(1e-9, found.score.max(initial=0.0)), WORDS)
         plain = meaning + worth * found.score
         score = rules.apply(self._archive, reading, timeline, now, plain)
         score = score + FEEDBACK * self._echoes(score, meaning, timeline)
         order = candidates[np.argsort(-score[candidates], kind="stable")]
-        complete = self._index.pending() == 0
         idle = not (weights or reading.people or reading.spans or reading.you)
         return Ranking(order, score, meaning, found.covered, found.words, reading, complete, idle)
 

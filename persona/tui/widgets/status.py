@@ -25,9 +25,10 @@ class StatusBar(Static):
     def render(self) -> Content:
         narrow = self.size.width < 80
         parts = [self._meter(narrow)] if self.budget else []
+        # what is going on now comes before what was: the end of the line may be cut off
+        parts += [Content.styled(text, "$primary") for text in (self.doing, self.indexing) if text]
         if self.usage is not None:
             parts.append(Content(_speed(self.usage, narrow)))
-        parts += [Content.styled(text, "$primary") for text in (self.doing, self.indexing) if text]
         return Content(" · ").join(parts)
 
     def _meter(self, narrow: bool) -> Content:
