@@ -148,11 +148,11 @@ def _people(archive: Archive, query: str, words: Iterable[str]) -> tuple[dict[in
 
 
 def _places(archive: Archive, query: str) -> dict[int, str]:
-    """Conversations named with their `#`, or as "the NAME channel"."""
+    """Conversations named with their `#`, or as "the NAME channel"; Discord's are `#general in SERVER`."""
     said = {f"#{w}".casefold() for w in re.findall(r"#([\w-]+)", query)}
     said |= {f"#{w}".casefold() for w in re.findall(r"([\w-]+) channel\b", query)}
     said |= {f"#{w}".casefold() for w in re.findall(r"\bchannel ([\w-]+)", query)}
     if not said:
         return {}
     rows = archive.rows("SELECT key, name FROM conversations WHERE name LIKE '#%'")
-    return {key: name for key, name in rows if name.casefold() in said}
+    return {key: name for key, name in rows if name.casefold().split()[0] in said}

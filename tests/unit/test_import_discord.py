@@ -1,4 +1,4 @@
-"""Discord: DiscordChatExporter's JSON and the official data package."""
+"""Discord: what DiscordChatExporter writes, as JSON and as CSV."""
 
 import json
 from datetime import UTC, datetime
@@ -7,24 +7,9 @@ from pathlib import Path
 import pytest
 from export_samples import discord_file, discord_record, read_one, read_path, write_folder
 
+from knowledge.importers.registry import detect
+from knowledge.memory import MemoryStore
 from knowledge.records import Kind, Message
-
-PACKAGE = {
-    "account/user.json": json.dumps(
-        {"id": "77", "username": "mira", "global_name": "Mira", "email": "m@x.org"}
-    ),
-    "messages/index.json": json.dumps(
-        {"11": "general in Harbour", "12": "Direct Message with jonas#0", "13": None}
-    ),
-    "messages/c11/channel.json": json.dumps({"id": "11", "type": 0, "name": "general", "guild": {"id": "1"}}),
-    "messages/c11/messages.json": json.dumps(
-        [{"ID": 1060953753550860429, "Timestamp": "2023-01-06 16:11:26", "Contents": "hi", "Attachments": ""}]
-    ),
-    "messages/c12/channel.json": json.dumps({"id": "12", "type": 1, "recipients": ["77", "78"]}),
-    "messages/c12/messages.json": json.dumps(
-        [{"ID": 2, "Timestamp": "2023-01-07 10:00:00", "Contents": "", "Attachments": "https://x.org/a.png"}]
-    ),
-}
 
 
 def one(folder: Path, record: dict[str, object], **channel: object) -> Message:
@@ -37,7 +22,7 @@ def test_ids_times_and_people(tmp_path: Path) -> None:
     assert message.sent_at == datetime(2023, 1, 6, 14, 27, 11, 850_000, tzinfo=UTC)
     assert (message.author.id, message.author.name) == ("discord:77", "Mira")
     assert set(message.author.aliases) == {"Mira", "mira.sol", "77"}
-    assert (message.conversation_id, message.conversation) == ("discord:11", "#general")
+    assert (message.conversation_id, message.conversation) == ("discord:11", "#general in Harbour")
 
 
 @pytest.mark.parametrize(
@@ -74,17 +59,76 @@ def test_markup_is_spelled_out(content: str, text: str, tmp_path: Path) -> None:
     assert one(tmp_path, discord_record(content, mentions=mentions)).text == text
 
 
-def test_a_thread_in_its_own_file(tmp_path: Path) -> None:
-    file = discord_file(
-        discord_record("first", 1),
-        discord_record("second", 2),
-        type="GuildPublicThread",
-        name="Boats",
-        category="general",
+THREAD = {"id": "7", "type": "GuildPublicThread", "name": "Boats", "category": "general"}
+
+
+def test_a_thread_goes_by_the_message_that_opened_it(tmp_path: Path) -> None:
+    files = {
+        "general.json": discord_file(discord_record("before", 6), discord_record("opener", 7)),
+        "boats.json": discord_file(discord_record("first", 8), discord_record("second", 9), **THREAD),
+    }
+    messages, _ = read_path(write_folder(tmp_path, files))
+    threads = {m.text: m.thread for m in messages}
+    assert threads == {"before": None, "opener": "discord:7", "first": "discord:7", "second": "discord:7"}
+    assert {m.conversation for m in messages} == {"#general in Harbour", "#general › Boats in Harbour"}
+
+
+def test_a_thread_that_no_message_opened_hangs_under_the_news_of_it(tmp_path: Path) -> None:
+    news = discord_record("Started a thread.", 7, type="ThreadCreated", reference={"channelId": "7"})
+    message = one(tmp_path, news)
+    assert (message.id, message.thread, message.kind) == ("discord:7", "discord:7", Kind.SYSTEM)
+
+
+def test_parts_of_one_channel_are_one_conversation(tmp_path: Path) -> None:
+    parts = {
+        "general [11] [part 1].json": discord_file(discord_record("a", 8), discord_record("b", 9), **THREAD),
+        "general [11] [part 2].json": discord_file(discord_record("b", 9), discord_record("c", 10), **THREAD),
+    }
+    messages, [report] = read_path(write_folder(tmp_path, parts))
+    assert {m.id for m in messages} == {"discord:8", "discord:9", "discord:10"}
+    assert {(m.conversation_id, m.thread) for m in messages} == {("discord:7", "discord:7")}
+    assert (report.seen, report.failed) == (4, 0)
+
+
+def test_a_direct_talk_has_the_name_of_the_other(tmp_path: Path) -> None:
+    file = json.loads(discord_file(discord_record(), type="DirectTextChat", name="jonas"))
+    file["guild"] = {"id": "0", "name": "Direct Messages"}
+    assert read_one(write_folder(tmp_path, {"c.json": json.dumps(file)})).conversation == "@jonas"
+
+
+@pytest.mark.parametrize(
+    ("key", "content", "flag"),
+    [("attachments", [{"url": "https://x.org/a.png"}], "files"), ("stickers", [{"id": "1"}], "sticker")],
+)
+def test_a_message_of_files_alone_is_kept(key: str, content: object, flag: str, tmp_path: Path) -> None:
+    message = one(tmp_path, discord_record("", **{key: content}))
+    assert (message.text, message.kind, message.flags) == ("", Kind.SPEECH, (flag,))
+
+
+def test_a_forward_is_not_the_words_of_who_sent_it_on(tmp_path: Path) -> None:
+    record = discord_record(
+        "", reference={"type": "Forward", "messageId": "5"}, forwardedMessage={"content": "theirs"}
     )
-    messages, _ = read_path(write_folder(tmp_path, {"t.json": file}))
-    assert {m.thread for m in messages} == {"discord:1"}
-    assert {m.conversation for m in messages} == {"#general › Boats"}
+    message = one(tmp_path, record)
+    assert (message.text, message.raw, message.flags, message.reply_to) == ("", "theirs", ("forward",), None)
+
+
+def test_an_edit_has_its_time(tmp_path: Path) -> None:
+    edited = one(tmp_path, discord_record("final", timestampEdited="2024-03-12T10:05:00+00:00")).edited_at
+    assert edited == datetime(2024, 3, 12, 10, 5, tzinfo=UTC)
+
+
+def test_one_broken_record_or_file_loses_no_other(tmp_path: Path) -> None:
+    odd = [None, 7, {}, {**discord_record("x", 3), "author": None}, {**discord_record("y", 4), "id": "x"}]
+    files = {
+        "a.json": discord_file(discord_record("one", 1), *odd, discord_record("two", 2)),  # type: ignore[arg-type]
+        "b.json": discord_file(discord_record("lost", 9)).replace('"name": "Harbour"', "oops"),
+        "c.json": discord_file(discord_record("three", 5)),
+    }
+    messages, [report] = read_path(write_folder(tmp_path, files))
+    assert [m.text for m in messages] == ["one", "two", "three"]
+    assert (report.seen, report.failed) == (9, 6)
+    assert {Path(p.place).name for p in report.problems} == {"a.json", "b.json"}
 
 
 def test_a_file_that_breaks_off_keeps_what_came_before(tmp_path: Path) -> None:
@@ -101,28 +145,100 @@ def test_an_export_larger_than_a_chunk_is_read_in_full(tmp_path: Path) -> None:
     assert {len(message.text) for message in messages} == {3000}
 
 
-def test_the_official_package(tmp_path: Path) -> None:
-    general, direct = read_path(write_folder(tmp_path, PACKAGE))[0]
-    assert (general.id, general.text, general.conversation) == (
-        "discord:1060953753550860429",
-        "hi",
-        "#general",
-    )
-    assert general.sent_at == datetime(2023, 1, 6, 16, 11, 26, tzinfo=UTC)
-    assert (direct.conversation, direct.flags) == ("@jonas", ("files",))
-    assert {m.author.id for m in (general, direct)} == {"discord:77"}
-    assert set(general.author.aliases) == {"Mira", "mira", "m@x.org", "77"}
+CSV_HEAD = "AuthorID,Author,Date,Content,Attachments,Reactions\n"
+CSV_NAME = "Harbour - Text Channels - general [11]"
 
 
-def test_an_old_translated_package_with_csv_and_no_account(tmp_path: Path) -> None:
-    files = {
-        "Nachrichten/11/channel.json": PACKAGE["messages/c11/channel.json"],
-        "Nachrichten/11/messages.csv": "ID,Timestamp,Contents,Attachments\n"
-        '1060953753550860429,2021-03-01 10:00:00.5+00:00,"two\nlines",\n'
-        "1060953753550860429,never,snow,\n"
-        "x,2021-03-01 10:00:00+00:00,bad,\n",
+def csv_row(content: str, date: str = "2023-01-06T14:03:03.8530000+01:00", files: str = "") -> str:
+    return ",".join(f'"{cell}"' for cell in ("77", "mira#1234", date, content, files, "👍 (2)")) + "\n"
+
+
+def test_csv_says_who_where_and_when(tmp_path: Path) -> None:
+    rows = CSV_HEAD + csv_row('two\nlines, ""quoted""') + csv_row("", files="https://x.org/a.png")
+    messages, [report] = read_path(write_folder(tmp_path, {f"{CSV_NAME}.csv": rows}))
+    first, second = messages
+    assert first.text == 'two\nlines, "quoted"'
+    assert first.sent_at == datetime(2023, 1, 6, 13, 3, 3, 853_000, tzinfo=UTC)
+    assert (first.author.id, first.author.name) == ("discord:77", "mira")
+    assert (first.conversation_id, first.conversation) == ("discord:11", "#general in Harbour")
+    assert (second.text, second.flags) == ("", ("files",))
+    assert (report.seen, report.failed) == (2, 0)
+    assert "no replies" in report.notices[0]
+
+
+def test_csv_parts_that_overlap_give_the_same_ids(tmp_path: Path) -> None:
+    parts = {
+        f"{CSV_NAME} [part 1].csv": CSV_HEAD + csv_row("a") + csv_row("b"),
+        f"{CSV_NAME} [part 2].csv": CSV_HEAD + csv_row("b") + csv_row("c"),
     }
-    messages, [report] = read_path(write_folder(tmp_path, files))
-    assert [m.text for m in messages] == ["two\nlines", "snow"]
-    assert messages[1].sent_at.replace(microsecond=0) == datetime(2023, 1, 6, 16, 11, 26, tzinfo=UTC)
-    assert (report.seen, report.failed) == (3, 1)
+    messages, [report] = read_path(write_folder(tmp_path, parts))
+    assert (len(messages), len({m.id for m in messages})) == (4, 3)
+    assert {m.conversation_id for m in messages} == {"discord:11"}
+    assert len(report.notices) == 1
+
+
+def test_csv_with_message_ids_merges_with_json(tmp_path: Path) -> None:
+    rows = "MessageID," + CSV_HEAD + '"5",' + csv_row("hello")
+    files = {f"{CSV_NAME}.csv": rows, "general.json": discord_file(discord_record("hello", 5))}
+    messages, _ = read_path(write_folder(tmp_path, files))
+    assert {m.id for m in messages} == {"discord:5"}
+    assert len(messages) == 2
+
+
+def test_csv_of_the_first_versions(tmp_path: Path) -> None:
+    rows = "AuthorID;Author;Date;Content;Attachments;Reactions;\n" + csv_row(
+        "hi", "06-Jan-23 02:03 PM"
+    ).replace(",", ";")
+    messages, _ = read_path(write_folder(tmp_path, {"anything.csv": rows}))
+    assert [(m.text, m.sent_at) for m in messages] == [("hi", datetime(2023, 1, 6, 14, 3, tzinfo=UTC))]
+
+
+def test_csv_system_messages_and_bad_rows(tmp_path: Path) -> None:
+    rows = csv_row("Joined the server.") + csv_row("I joined the server.") + csv_row("x", "04/20/2023")
+    messages, [report] = read_path(
+        write_folder(tmp_path, {f"{CSV_NAME}.csv": CSV_HEAD + rows + "only,two\n"})
+    )
+    assert [m.kind for m in messages] == [Kind.SYSTEM, Kind.SPEECH]
+    assert (report.seen, report.failed) == (4, 2)
+
+
+def test_any_other_csv_is_none_of_discords(tmp_path: Path) -> None:
+    assert detect(write_folder(tmp_path, {"a.csv": "Author,Date\n1,2\n"}))[0][0].name == "unknown"
+
+
+@pytest.fixture
+def example_guild(shared_data: Path) -> Path:
+    """A real server's export, made to show what is tricky (INDEX.md beside it)."""
+    return shared_data / "exports/discord/slatinsky-DCE-frontend/example_guild"
+
+
+def test_the_real_server_as_a_whole(example_guild: Path, tmp_path: Path) -> None:
+    messages, [report] = read_path(example_guild)
+    assert (report.seen, report.failed, len({m.id for m in messages})) == (35 + 6 + 5 + 5, 0, 35 + 6 + 5)
+    assert sum(m.kind is Kind.SYSTEM for m in messages) == 4
+    names = {"#general in Example guild", "#chill talk in Example guild"}
+    assert {m.conversation for m in messages} == names | {"#general › Thomas is Thomas in Example guild"}
+    thread = [m for m in messages if m.thread]
+    assert {m.thread for m in thread} == {"discord:1060927310439657577"}
+    assert [m.kind for m in thread if m.id == m.thread] == [Kind.SYSTEM]
+    assert (len(thread), sum(m.reply_to is not None for m in thread)) == (5 + 1, 2)
+
+
+def test_two_real_exports_of_one_channel_merge(example_guild: Path, tmp_path: Path) -> None:
+    store = MemoryStore(tmp_path / "knowledge")
+    parts = [store.ingest([file]).total for file in sorted(example_guild.glob("*chill talk*.json"))]
+    found = store.messages(include_all=True)
+    store.close()
+    assert sorted(p.seen for p in parts) == [5, 6]
+    assert len(found) == 6
+    assert found[-1].text == ":pepeheart: :pepeheart: :pepeheart:"
+    assert found[2].text.startswith("Free nitro")
+
+
+def test_the_real_channel_says_what_its_messages_are(example_guild: Path) -> None:
+    messages, _ = read_path(next(example_guild.glob("*general*.json")))
+    assert (len(messages), len({m.author.id for m in messages})) == (35, 4)
+    assert sum(not m.text for m in messages) == 3
+    assert {flag for m in messages for flag in m.flags} == {"files", "sticker", "embed"}
+    assert sum(m.edited_at is not None for m in messages) == 1
+    assert messages[-1].sent_at == datetime(2023, 1, 6, 16, 5, 35, 860_000, tzinfo=UTC)
