@@ -16,7 +16,12 @@ _TEMPLATE_TOKEN = re.compile(
 def printable(text: str) -> str:
     """`text` without C0 (but newline and tab), C1, bidi overrides and lone surrogates."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return _SURROGATE.sub("�", _CONTROL.sub("", text))
+    return whole(_CONTROL.sub("", text))
+
+
+def whole(text: str) -> str:
+    """`text` with lone surrogates replaced: they are half a character, and no file can hold them."""
+    return _SURROGATE.sub("�", text)
 
 
 def prompt_safe(text: str) -> str:

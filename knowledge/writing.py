@@ -7,11 +7,12 @@ thread) is filled in.
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from knowledge.records import ImportReport, Kind, Message
+from knowledge.text import whole
 
 _COLUMNS = (
     "key, id, conversation, author, kind, sent_at, sent_offset, text, thread, reply_to, raw, edited_at, flags"
@@ -53,6 +54,7 @@ class _Batch:
 
 def write(db: sqlite3.Connection, messages: Sequence[Message], report: ImportReport) -> None:
     """Merge `messages` into the archive and count each in `report`; runs inside a transaction."""
+    messages = _storable(messages)
     people = _identity_keys(db, messages)
     places = _conversation_keys(db, messages)
     batch = _merge(_stored(db, [m.id for m in messages]), messages, report)
@@ -103,6 +105,37 @@ def _merge(stored: dict[str, _Old], messages: Sequence[Message], report: ImportR
                 old.thread, old.reply_to = old.thread or message.thread, old.reply_to or message.reply_to
                 batch.completed.append((old.thread, old.reply_to, old.key))
     return batch
+
+
+def _storable(messages: Sequence[Message]) -> Sequence[Message]:
+    """The messages without lone surrogates, which SQLite cannot hold."""
+    try:
+        for m in messages:
+            f"{m.id}{m.conversation_id}{m.conversation}{m.text}{m.thread}{m.reply_to}{m.raw}".encode()
+            "".join((m.author.id, m.author.name, *m.author.aliases)).encode()
+    except UnicodeEncodeError:
+        return [_mended(m) for m in messages]
+    return messages
+
+
+def _mended(m: Message) -> Message:
+    author = replace(
+        m.author,
+        id=whole(m.author.id),
+        name=whole(m.author.name),
+        aliases=tuple(whole(alias) for alias in m.author.aliases),
+    )
+    return replace(
+        m,
+        id=whole(m.id),
+        conversation_id=whole(m.conversation_id),
+        conversation=whole(m.conversation),
+        author=author,
+        text=whole(m.text),
+        thread=m.thread and whole(m.thread),
+        reply_to=m.reply_to and whole(m.reply_to),
+        raw=m.raw and whole(m.raw),
+    )
 
 
 def _later(edit: int | None, than: int | None) -> bool:

@@ -141,6 +141,14 @@ def test_an_edit_to_a_system_record_takes_the_words_out(archive: Archive) -> Non
     archive.rows("INSERT INTO words (words) VALUES ('integrity-check')")
 
 
+def test_half_a_character_is_replaced_and_the_rest_of_the_batch_stored(archive: Archive) -> None:
+    broken = said(2, "half \ud83d", author=Identity("slack:U\udc00", "Jo\ud800", ("\udfff",)), raw="\ud800")
+    assert add(archive, said(1, "whole"), broken) == (2, 0, 0)
+    assert add(archive, broken) == (0, 0, 1)
+    assert [m.text for m in archive.messages(limit=None)] == ["whole", "half �"]
+    assert archive.messages(limit=None)[1].author == "Jo�"
+
+
 def test_messages_are_the_newest_ones_oldest_first(archive: Archive) -> None:
     add(archive, *(said(n, f"text {n}") for n in range(60)))
     found = archive.messages(limit=3)
