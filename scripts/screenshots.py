@@ -123,7 +123,7 @@ def main() -> None:
 
 def make_app(settings: Settings) -> PersonaApp:
     """The app as `persona demo` opens it, on the home that is prepared."""
-    return PersonaApp(Opening(settings).open, settings=settings, questions=DEMO_QUESTIONS[:3])
+    return PersonaApp(Opening(lambda: settings).open, settings=settings, questions=DEMO_QUESTIONS[:3])
 
 
 if __name__ == "__main__":

@@ -9,11 +9,14 @@ from persona.errors import PersonaError
 
 @click.command()
 @click.option("--session", metavar="ID", help="Go on with this chat.")
+@click.option("--set-up", is_flag=True, help="Be led through name, exports and model (again).")
 @click.pass_context
-def chat(ctx: click.Context, session: str | None) -> None:
-    """Open the chat."""
+def chat(ctx: click.Context, session: str | None, set_up: bool) -> None:
+    """Open the chat; in an empty home, after a few questions."""
+    if session and set_up:
+        raise click.UsageError("--session and --set-up do not go together")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise PersonaError("the chat needs a terminal", '`persona ask "…"` answers without one')
     from persona import tui
 
-    ctx.exit(tui.run(session_id=session))
+    ctx.exit(tui.run(session_id=session, set_up=set_up))

@@ -13,24 +13,28 @@ def run(
     home_is_demo: bool = False,
     session_id: str | None = None,
     prepare: "Callable[[Callable[[Progress], None]], object] | None" = None,
+    set_up: bool = False,
 ) -> int:
     """Open the chat and stay until the user leaves; the exit code.
 
     home_is_demo: greet with the sample twin's questions. session_id: resume that chat.
     prepare: slow work to do once the first paint is there, such as importing the sample; it is handed
-    a progress callback. Raises SettingsError before anything is drawn; every later error is shown in
-    the app.
+    a progress callback. set_up: lead through the first run again. Raises SettingsError before anything
+    is drawn; every later error is shown in the app.
     """
     from persona import config
+    from persona.tui import first_run
     from persona.tui.app import PersonaApp
     from persona.tui.opening import Opening, sample_questions
 
     settings = config.load()
+    own_home = not home_is_demo and session_id is None
     app = PersonaApp(
-        Opening(settings, prepare).open,
+        Opening(config.load, prepare).open,
         settings=settings,
         questions=sample_questions(home_is_demo),
         session_id=session_id,
+        first_run=first_run.pending(settings, again=set_up) if own_home else None,
     )
     try:
         app.run()

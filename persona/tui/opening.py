@@ -24,10 +24,13 @@ def sample_questions(demo: bool) -> tuple[str, ...]:
 class Opening:
     """The slow part of the start: `prepare` once, then the engine.
 
-    `open` may be called again after an error; what was prepared is not prepared twice.
+    `open` may be called again after an error; what was prepared is not prepared twice. The settings are
+    read then, because a first run changes them.
     """
 
-    def __init__(self, settings: Settings, prepare: Callable[[ProgressFn], object] | None = None) -> None:
+    def __init__(
+        self, settings: Callable[[], Settings], prepare: Callable[[ProgressFn], object] | None = None
+    ) -> None:
         self._settings = settings
         self._prepare = prepare
 
@@ -38,4 +41,4 @@ class Opening:
             self._prepare = None
         from persona.chat.opening import open_engine
 
-        return open_engine(self._settings, progress=progress)
+        return open_engine(self._settings(), progress=progress)

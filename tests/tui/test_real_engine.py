@@ -67,7 +67,7 @@ def real_app(settings: Settings, folder: Path, session_id: str | None = None) ->
         memory.ingest([notes], progress=progress)
         memory.close()
 
-    return PersonaApp(Opening(settings, prepare).open, settings=settings, session_id=session_id)
+    return PersonaApp(Opening(lambda: settings, prepare).open, settings=settings, session_id=session_id)
 
 
 def engine_of(app: PersonaApp) -> Engine:
