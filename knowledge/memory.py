@@ -73,15 +73,17 @@ class MemoryStore:
         *,
         me: Sequence[str] = (),
         source: str = "auto",
+        day_first: bool | None = None,
         dry_run: bool = False,
         progress: Report | None = None,
     ) -> IngestResult:
         """Import every export at or below `paths`; everything is then searchable by its words.
 
-        me: names, handles, addresses or ids of the owner. dry_run: read and count, change nothing.
+        me: names, handles, addresses or ids of the owner. day_first: how to read dates that an export
+        leaves open, None where nobody has said. dry_run: read and count, change nothing.
         Raises ImportFailed before anything is touched when a path is missing or the source unknown.
         """
-        found = [pair for path in paths for pair in registry.detect(Path(path), source)]
+        found = [pair for path in paths for pair in registry.detect(Path(path), source, day_first=day_first)]
         if not dry_run:
             return self._import(self._archive, found, me, progress)
         if self._opened is None and not self._file.exists():

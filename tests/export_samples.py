@@ -86,6 +86,12 @@ def mbox(*mails: str) -> str:
     return "\n".join(f"From mira@example.org Tue Mar 12 10:00:00 2024\n{mail}" for mail in mails)
 
 
+def whatsapp_chat(*said: str, day: str = "13/03/24") -> str:
+    """A chat of Mira's as Android exports it, a message a minute."""
+    lines = [f"{day}, 10:{minute:02} - Mira Sol: {text}" for minute, text in enumerate(said)]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def write_folder(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """These files below `folder`."""
     for name, content in files.items():

@@ -1,6 +1,7 @@
 """Which importer reads what: exports are recognised by their content, wherever they lie."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from knowledge.errors import ImportFailed
@@ -10,9 +11,16 @@ from knowledge.importers.mail import EmailImporter
 from knowledge.importers.notes import NotesImporter, is_note
 from knowledge.importers.slack import SlackImporter
 from knowledge.importers.source import UNREADABLE, EmptyBox, FileBox, Limits, Source, is_zip, open_source
+from knowledge.importers.whatsapp import WhatsAppImporter
 from knowledge.records import ImportReport, Message, Problem
 
-IMPORTERS: tuple[Importer, ...] = (SlackImporter(), DiscordImporter(), EmailImporter(), NotesImporter())
+IMPORTERS: tuple[Importer, ...] = (
+    SlackImporter(),
+    DiscordImporter(),
+    EmailImporter(),
+    WhatsAppImporter(),
+    NotesImporter(),
+)
 """Every importer; the order settles ties."""
 
 Found = list[tuple[Importer, Source]]
@@ -48,11 +56,14 @@ def names() -> list[str]:
     return [importer.name for importer in IMPORTERS]
 
 
-def detect(path: Path, source: str = "auto", limits: Limits | None = None) -> Found:
+def detect(
+    path: Path, source: str = "auto", limits: Limits | None = None, *, day_first: bool | None = None
+) -> Found:
     """Every export at or below `path`, each with its importer; never empty.
 
     source: `auto`, or the name of the one importer wanted. What cannot be read, or is no known
-    export, comes back with an importer that counts it as seen and failed. Raises ImportFailed when
+    export, comes back with an importer that counts it as seen and failed. day_first: how to read dates
+    that an export leaves open, None where the user has not said. Raises ImportFailed when
     `path` does not exist or the source is unknown.
     """
     if source != "auto" and source not in names():
@@ -62,6 +73,8 @@ def detect(path: Path, source: str = "auto", limits: Limits | None = None) -> Fo
     found = _detect(path, limits or Limits())
     if source != "auto":
         found = _wanted(source, found)
+    if day_first is not None:
+        found = [(importer, replace(part, day_first=day_first)) for importer, part in found]
     return found or [(Unreadable([Problem(str(path), "no known export")]), Source(path, EmptyBox()))]
 
 

@@ -70,6 +70,7 @@ class Source:
     path: what the user named. prefix: "" or a folder ending in "/". Names given and returned are
     relative to the prefix, so an importer sees the same names in a zip and in a folder.
     lone: one file that is judged by itself, not as the content of a folder.
+    day_first: the user's word on whether dates begin with the day, for exports that do not tell.
     """
 
     path: Path
@@ -77,6 +78,7 @@ class Source:
     prefix: str = ""
     chosen: frozenset[str] | None = None
     lone: bool = False
+    day_first: bool | None = None
 
     @cached_property
     def members(self) -> dict[str, Member]:
@@ -97,7 +99,7 @@ class Source:
 
     def under(self, folder: str, names: Iterable[str]) -> "Source":
         """These members of `folder` ("" for the top), named relative to it."""
-        return Source(self.path, self.box, f"{folder}/" if folder else "", frozenset(names))
+        return replace(self, prefix=f"{folder}/" if folder else "", chosen=frozenset(names), lone=False)
 
     def only(self, names: Iterable[str]) -> "Source":
         """Just these members; a single one is judged by itself."""

@@ -11,13 +11,18 @@ if TYPE_CHECKING:
     from knowledge.memory import IngestResult
     from knowledge.records import ImportReport
 
-SOURCES = ("auto", "slack", "discord", "email", "notes")
+SOURCES = ("auto", "slack", "discord", "email", "whatsapp", "notes")
 
 
 @click.command()
 @click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path())
 @click.option("--me", metavar="WHO", multiple=True, help="You: a whole name, handle, address or id; repeats.")
 @click.option("--source", type=click.Choice(SOURCES), default="auto", show_default=True)
+@click.option(
+    "--day-first/--month-first",
+    default=None,
+    help="How to read the dates of a WhatsApp chat that leaves it open.",
+)
 @click.option("--dry-run", is_flag=True, help="Read and count, change nothing.")
 @click.option("--failed", "list_failed", is_flag=True, help="List every record left out or unreadable.")
 @json_option
@@ -27,6 +32,7 @@ def ingest(
     paths: tuple[str, ...],
     me: tuple[str, ...],
     source: str,
+    day_first: bool | None,
     dry_run: bool,
     list_failed: bool,
     as_json: bool,
@@ -36,7 +42,12 @@ def ingest(
 
     with open_memory() as memory, progress() as report:
         result = memory.ingest(
-            [Path(p) for p in paths], me=me, source=source, dry_run=dry_run, progress=report
+            [Path(p) for p in paths],
+            me=me,
+            source=source,
+            day_first=day_first,
+            dry_run=dry_run,
+            progress=report,
         )
         if not dry_run:
             refresh_card(memory)
@@ -78,11 +89,11 @@ def _counts(r: "ImportReport") -> tuple[object, ...]:
 
 
 def _remark(result: "IngestResult", me: tuple[str, ...]) -> None:
+    for notice in result.total.notices:
+        note(notice)
     if not _anything_read(result.total):
         note("nothing could be read\n  → `--failed` lists the reasons; name the format with `--source`")
         return
-    for notice in result.total.notices:
-        note(notice)
     if result.owner is None:
         asked = f"nobody is called {' or '.join(me)}" if me else "it is not known which person is you"
         names = ", ".join(str(c.name) for c in result.candidates[:5])

@@ -14,6 +14,7 @@ from export_samples import (
     read_source,
     slack_files,
     slack_record,
+    whatsapp_chat,
     write_folder,
     write_zip,
 )
@@ -57,6 +58,12 @@ CASES = [
         {"all.mbox": mbox(*(mail_text(f"Body {n}", f"<{n}@x.org>") for n in range(3)))},
         {"good.eml": mail_text(), "all.mbox": mbox(mail_text("again", "<2@x.org>"), "X-Empty:\n\n\n")},
         {"all.mbox": mbox(mail_text(NASTY, Content_Type="text/plain; charset=utf-8"))},
+    ),
+    Case(
+        "whatsapp",
+        {"WhatsApp Chat with Jonas.txt": whatsapp_chat("one", "two", "three")},
+        {"a.txt": whatsapp_chat("one"), "b.txt": whatsapp_chat("lost", day="03/04/24")},
+        {"WhatsApp Chat with Jonas.txt": whatsapp_chat(NASTY)},
     ),
     Case(
         "notes",

@@ -127,6 +127,17 @@ def test_an_unknown_owner_is_a_warning_and_settled_later(
     assert run(["people", "me", "Nobody Atall"]) == 1
 
 
+def test_a_chat_that_leaves_day_and_month_open_is_not_read_until_the_user_says(
+    ask_json: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    chat = tmp_path / "WhatsApp Chat with Jonas.txt"
+    chat.write_text("03/04/24, 10:00 - Mira: hi\n")
+    assert run(["ingest", str(chat), "--json"]) == 1
+    assert "--day-first" in capsys.readouterr().err
+    assert ask_json("ingest", str(chat), "--month-first")["total"]["imported"] == 1
+    assert [row["sent_at"][:10] for row in ask_json("messages")] == ["2024-03-04"]
+
+
 def test_sources_offered_are_those_there_are() -> None:
     from knowledge.importers.registry import names
 

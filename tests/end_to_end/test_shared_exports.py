@@ -1,5 +1,6 @@
 """Real exports nobody here wrote, parsed to the counts that were taken from their raw bytes."""
 
+import json
 import re
 from collections import Counter
 from datetime import datetime
@@ -248,8 +249,26 @@ def test_the_obsidian_vault(exports: Path) -> None:
     assert not any("[[foo]]" in m.text for m in messages)
 
 
+WHATSAPP = ("[mmddyy]_24hrs", "ddmmyy_24hrs", "mmddyy_24hrs", "mmddyyyy_12hrs", "yyyymmdd_24hrs")
+
+
+def test_the_whatsapp_chat_is_the_same_in_five_locales(exports: Path) -> None:
+    folder = exports / "whatsapp/joweich-chat-miner"
+    read_in = {name: read(folder / f"test_{name}.txt") for name in WHATSAPP}
+    messages, report = read_in["ddmmyy_24hrs"]
+    assert (report.seen, report.failed) == (9, 0)
+    assert Counter(m.kind for m in messages) == {Kind.SPEECH: 6, Kind.SYSTEM: 3}
+    assert sum(m.text.count("\n") for m in messages) == 2
+    target = json.loads((folder / "target.json").read_text("utf-8"))
+    said = [m for m in reversed(messages) if m.kind is Kind.SPEECH]
+    assert [(f"{m.sent_at:%Y-%m-%dT%H:%M:%S}", m.author.name, folded(m.text)) for m in said] == [
+        (t["timestamp"], t["author"], t["message"]) for t in target
+    ]
+    assert all(found == messages for found, _ in read_in.values())
+
+
 def test_each_file_of_the_samples_is_read_without_an_error(exports: Path) -> None:
-    for folder in ("slack", "discord", "email", "notes"):
+    for folder in ("slack", "discord", "email", "notes", "whatsapp"):
         messages, reports = read_path(exports / folder)
         assert messages
         assert sum(r.seen for r in reports) == len(messages) + sum(
