@@ -4,10 +4,11 @@
 
 Both run in tmux, a real terminal emulator (a bare pseudo-terminal leaves Textual's questions to the
 terminal unanswered, and it waits a second for them). The clock stops when the pane shows a text of the
-first frame; it is looked at every few milliseconds. Without --home an empty home is used.
+first frame; it is looked at every few milliseconds. Without --home: an empty one, its first run over.
 """
 
 import argparse
+import os
 import shlex
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+
+from persona.tui.first_run import FirstRun
 
 BARE = """
 from textual.app import App
@@ -64,6 +67,9 @@ def main() -> None:
     times: dict[str, list[float]] = {name: [] for name in arms}
     with tempfile.TemporaryDirectory() as empty:
         home = options.home or Path(empty)
+        if options.home is None:
+            os.environ["PERSONA_HOME"] = empty
+            FirstRun(finished=True).save()
         for pair in range(options.pairs + 1):
             for name, command in arms.items():
                 seconds = first_paint(command, home)

@@ -78,19 +78,18 @@ def pending(settings: Settings, *, again: bool = False) -> FirstRun | None:
     known = _read()
     if again:
         return known.model_copy(update={"step": 0, "finished": False}) if known else FirstRun()
-    if known is not None and not known.finished:
-        return known
-    if not paths.knowledge_dir().exists():
+    if known is None and not _has_messages(settings):
         return FirstRun()
     if known is None:
-        if not _has_messages(settings):
-            return FirstRun()
         # from now on one small file tells
-        FirstRun(finished=True).save()
-    return None
+        known = FirstRun(finished=True)
+        known.save()
+    return None if known.finished else known
 
 
 def _has_messages(settings: Settings) -> bool:
+    if not paths.knowledge_dir().exists():
+        return False
     from persona.chat.opening import open_memory
 
     with closing(open_memory(settings)) as memory:

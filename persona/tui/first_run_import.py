@@ -23,7 +23,7 @@ class Stopped(BaseException):
 
 
 def read(
-    path: Path, names: Sequence[str], progress: Callable[[Progress], None], stop: threading.Event
+    path: Path, names: Sequence[str], progress: Callable[[Progress], object], stop: threading.Event
 ) -> "IngestResult":
     """Import one path, and make the persona card anew.
 

@@ -150,9 +150,12 @@ class EngineRoom:
         if self._leaving.is_set() or (self._indexing is not None and self._indexing.is_alive()):
             return
 
+        def indexed(now: "Progress") -> None:
+            post(Indexed(now.done, now.total))
+
         def work() -> None:
             try:
-                engine.index(self._leaving, lambda now: post(Indexed(now.done, now.total)))
+                engine.index(self._leaving, indexed)
             except Exception as error:
                 post(IdleFailed(as_persona_error(error)))
             finally:
