@@ -1,0 +1,223 @@
+"""What a chat feels while its archive is embedded: keys and decoding, on the idle and on the busy program.
+
+    python scripts/measure_busy.py [--model NAME_OR_PATH] [--messages 20000] [--keys 200] [--replies 5]
+
+Runs the real `persona chat` in a pseudo-terminal, twice in one home: with nothing to embed, and while
+`--messages` generated messages get their vectors. Keystroke to echo: from writing the byte to reading
+a frame that holds the new letter. Decode speed: what the engine stores with each reply. Prints one JSON
+document; says so when the embedding ended before the measuring did.
+"""
+
+import argparse
+import json
+import os
+import pty
+import random
+import select
+import signal
+import statistics
+import struct
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from fcntl import ioctl
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from persona import config, models
+from persona.chat.opening import open_memory, open_sessions
+from persona.demo import enter
+from persona.offline import stay_on_this_machine
+from persona.tui.first_run import FirstRun
+
+LETTERS = "абвгдежзиклмнопрстуфхцчшщэюяαβγδεζηθικλμνξπρστφχψω"
+"""Typed one after the other: none occurs in a frame before its key."""
+
+WORDS = (
+    "we the release moves to monday because tests on arm still fail and nobody has time before the weekend "
+    "coffee later i think migration is done but logs look odd can you check them ship it when green thanks "
+    "flat in porto has good light dog slept all day train was late again let us talk about budget tomorrow"
+).split()
+PATIENCE = 600.0
+ENTER, CLEAR = b"\r", b"\x1b[F\x15"
+"""CLEAR: to the end of the line, then delete to its start."""
+
+
+class Terminal:
+    """`persona chat` in a pseudo-terminal of 100 by 30."""
+
+    def __init__(self, home: Path) -> None:
+        self._pid, self._fd = pty.fork()
+        if self._pid == 0:
+            os.environ.update(TERM="xterm-256color", PERSONA_HOME=str(home))
+            os.execv(sys.executable, [sys.executable, "-m", "persona", "chat"])
+        ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+
+    def read_until(self, wanted: str, seconds: float = PATIENCE) -> float:
+        """Seconds until a frame holds `wanted`. Raises TimeoutError."""
+        started, seen = time.perf_counter(), b""
+        while (left := seconds - (time.perf_counter() - started)) > 0:
+            if select.select([self._fd], [], [], left)[0]:
+                seen += os.read(self._fd, 65536)
+                if wanted.encode() in seen:
+                    return time.perf_counter() - started
+        raise TimeoutError(f"{wanted!r} was never shown")
+
+    def wait_for(self, condition: Callable[[], bool]) -> None:
+        """Take what is painted until `condition`. Raises TimeoutError."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError("it never came to that")
+            if select.select([self._fd], [], [], 0.1)[0]:
+                os.read(self._fd, 65536)
+
+    def press(self, keys: bytes) -> None:
+        """Write bytes as a keyboard would."""
+        os.write(self._fd, keys)
+
+    def close(self) -> None:
+        """End the program."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._fd)
+
+
+@contextmanager
+def chatting(home: Path) -> Iterator[Terminal]:
+    """The chat with its model open."""
+    terminal = Terminal(home)
+    try:
+        terminal.read_until("Write a message")
+        time.sleep(2.0)  # the first frame comes before the model is being opened
+        before = len(speeds())
+        terminal.press(b"hello" + ENTER)
+        terminal.wait_for(lambda: len(speeds()) > before)
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def echoes(terminal: Terminal, keys: int) -> list[float]:
+    """Milliseconds from each of `keys` keystrokes to its echo, five a second as people type."""
+    taken = []
+    for number, letter in zip(range(keys), cycle(LETTERS), strict=False):
+        if number % len(LETTERS) == 0:
+            terminal.press(CLEAR)
+            terminal.wait_for(iter([False] * 5 + [True]).__next__)
+        terminal.press(letter.encode())
+        taken.append(1000 * terminal.read_until(letter, 30))
+        pause = time.monotonic() + 0.2
+        terminal.wait_for(lambda until=pause: time.monotonic() >= until)
+    terminal.press(CLEAR)
+    return taken
+
+
+def decoding(terminal: Terminal, replies: int) -> list[float]:
+    """Tokens a second of each reply."""
+    before = len(speeds())
+    for number in range(replies):
+        terminal.press(f"what did we decide in week {number}".encode() + ENTER)
+        terminal.wait_for(lambda wanted=before + number + 1: len(speeds()) >= wanted)
+    return speeds()[before:]
+
+
+def speeds() -> list[float]:
+    """Tokens a second of every finished reply in the home, oldest first."""
+    with closing(open_sessions()) as store:
+        turns = [turn for session in store.list() for turn in store.turns(session.id)]
+    return [t.usage.tokens_per_second for t in sorted(turns, key=lambda t: t.created_at) if t.usage]
+
+
+def pending() -> int:
+    """Messages that wait for their vectors."""
+    with closing(open_memory(config.load())) as memory:
+        return int(memory.stats()["pending_embeddings"])
+
+
+def archive(count: int, folder: Path, channel: str) -> None:
+    """Import `count` generated messages of 3 to 40 words."""
+    rng = random.Random(channel)
+    users = [{"id": f"U{n}", "name": f"user{n}", "real_name": f"User {n}", "profile": {}} for n in range(9)]
+    said = [
+        {
+            "type": "message",
+            "user": f"U{rng.randrange(9)}",
+            "ts": f"{1600000000 + 600 * n}.000100",
+            "text": " ".join(rng.choices(WORDS, k=rng.randint(3, 40))),
+        }
+        for n in range(count)
+    ]
+    files: dict[str, Any] = {
+        "users.json": users,
+        "channels.json": [{"id": f"C{channel}", "name": channel, "members": []}],
+        f"{channel}/2020-09-13.json": said,
+    }
+    for name, content in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    with closing(open_memory(config.load())) as memory:
+        memory.ingest([folder], me=["User 0"])
+
+
+def figures(keys: list[float], speed: list[float]) -> dict[str, float]:
+    """Medians, and the 95th percentile of the echoes."""
+    return {
+        "echo_ms_p50": round(statistics.median(keys), 1),
+        "echo_ms_p95": round(statistics.quantiles(keys, n=20)[-1], 1),
+        "decode_tokens_per_second": round(statistics.median(speed), 1),
+    }
+
+
+def main() -> None:
+    """Measure the idle program, then the busy one."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--model", default="starter")
+    parser.add_argument("--messages", type=int, default=20_000)
+    parser.add_argument("--keys", type=int, default=200)
+    parser.add_argument("--replies", type=int, default=5)
+    options = parser.parse_args()
+    stay_on_this_machine()
+    os.environ["PERSONA_MODEL__NAME"] = str(models.resolve(options.model))
+    os.environ["PERSONA_CHAT__REPLY_TOKENS"] = "128"
+    with tempfile.TemporaryDirectory(prefix="persona-busy-", ignore_cleanup_errors=True) as temporary:
+        folder = Path(temporary)
+        enter(folder / "home")
+        FirstRun(finished=True).save()
+        archive(64, folder / "few", "few")
+        with closing(open_memory(config.load())) as memory:
+            memory.embed_pending()
+        with chatting(folder / "home") as terminal:
+            idle = figures(echoes(terminal, options.keys), decoding(terminal, options.replies))
+        archive(options.messages, folder / "many", "many")
+        with chatting(folder / "home") as terminal:
+            terminal.wait_for(lambda: pending() < options.messages)
+            waiting, started = pending(), time.monotonic()
+            busy = figures(echoes(terminal, options.keys), decoding(terminal, options.replies))
+            left = pending()
+            rate = (waiting - left) / (time.monotonic() - started)
+    ratio = busy["decode_tokens_per_second"] / idle["decode_tokens_per_second"]
+    print(
+        json.dumps(
+            {
+                "idle": idle,
+                "busy": busy,
+                "decode_ratio": round(ratio, 2),
+                "embedded_a_second": round(rate, 1),
+                "busy_to_the_end": left > 0,
+            },
+            indent=2,
+        )
+    )
+    if left == 0:
+        print("the embedding ended too soon: give more --messages", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
