@@ -21,6 +21,11 @@ def config_file() -> Path:
     return base / "config.toml"
 
 
+def env_file() -> Path:
+    """Keys, as NAME=value lines; it need not exist."""
+    return config_file().with_name(".env")
+
+
 def data_dir() -> Path:
     """Archive, index and sessions."""
     base = home()

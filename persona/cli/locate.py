@@ -15,6 +15,7 @@ def locate(as_json: bool) -> None:
     places = {
         "home": str(home) if home else None,
         "config": str(paths.config_file()),
+        "env": str(paths.env_file()),
         "data": str(paths.data_dir()),
         "knowledge": str(paths.knowledge_dir()),
         "sessions": str(paths.sessions_file()),

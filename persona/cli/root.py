@@ -67,9 +67,10 @@ def root(invocation: Invocation, debug: bool) -> None:
     Then on your own messages:      persona ingest EXPORT --me "Your Name"
                                     persona chat
     """
-    from persona import logs, offline
+    from persona import env_file, logs, offline
 
     invocation.debug = debug
+    env_file.load()
     offline.stay_on_this_machine()
     logs.start(debug)
 
