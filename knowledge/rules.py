@@ -155,4 +155,4 @@ def _places(archive: Archive, query: str) -> dict[int, str]:
     if not said:
         return {}
     rows = archive.rows("SELECT key, name FROM conversations WHERE name LIKE '#%'")
-    return {key: name for key, name in rows if name.casefold().split()[0] in said}
+    return {key: name for key, name in rows if name.casefold().partition(" in ")[0] in said}

@@ -21,7 +21,7 @@ DEMO_QUESTIONS: tuple[str, ...] = (
     "What do you drink in the morning nowadays?",
 )
 
-_PARTS = ("slack_export.zip", "mail.mbox", "notes")
+_PARTS = ("slack_export.zip", "discord_export.zip", "discord_package.zip", "mail.mbox", "notes")
 _MARKER = "sample-twin.txt"
 _BEGUN = "being prepared"
 

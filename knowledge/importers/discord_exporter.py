@@ -74,9 +74,8 @@ class _Channel:
         name = str(channel.get("name") or channel["id"])
         if kind.startswith("Direct"):
             return cls(own, f"@{name}", False)
-        is_thread = kind.endswith("Thread")
-        parent = str(channel.get("category") or "") if is_thread else ""
-        return cls(own, channel_name(name, str(head["guild"].get("name") or ""), parent), is_thread)
+        shown = channel_name(name, str(head["guild"].get("name") or ""))
+        return cls(own, shown, kind.endswith("Thread"))
 
 
 def _message(record: Mapping[str, Any], channel: _Channel, openers: set[str]) -> Message:

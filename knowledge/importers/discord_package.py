@@ -45,9 +45,12 @@ def read(source: Source, channels: list[str], report: ImportReport) -> Iterator[
     """Channel by channel; one that is broken keeps none of the others from being read."""
     report.notices.append(NOTICE)
     package = _Package.of(source, _folder(_folder(channels[0])))
-    for name in channels:
+    described = {name: _channel(source, name) for name in channels}
+    # a thread has the id of the message that opened it
+    openers = {f"discord:{channel['id']}" for channel in described.values() if _is_thread(channel)}
+    for name, channel in described.items():
         try:
-            yield from _channel_messages(source, name, package, report)
+            yield from _channel_messages(source, name, channel, openers, package, report)
         except BROKEN as error:
             report.fail(name, f"unreadable: {type(error).__name__}")
 
@@ -125,24 +128,27 @@ def _friends(relationships: object) -> Iterator[tuple[str, str]]:
 
 
 def _channel_messages(
-    source: Source, name: str, package: _Package, report: ImportReport
+    source: Source,
+    name: str,
+    channel: Mapping[str, Any],
+    openers: set[str],
+    package: _Package,
+    report: ImportReport,
 ) -> Iterator[Message]:
-    channel = _channel(source, name)
-    own = str(channel["id"])
-    conversation, names = package.conversation(channel, own), package.channel_names()
-    is_thread = str(channel.get("type")) in _THREAD_TYPES or "THREAD" in str(channel.get("type"))
+    place, names = f"discord:{channel['id']}", package.channel_names()
+    conversation = package.conversation(channel, str(channel["id"]))
     for record in _rows(source, name):
         try:
+            own = archive_id(record["ID"])
             message = Message(
-                id=archive_id(record["ID"]),
+                id=own,
                 source="discord",
-                conversation_id=f"discord:{own}",
+                conversation_id=place,
                 conversation=conversation,
                 author=package.owner,
                 sent_at=time(record["Timestamp"], record["ID"]),
                 text=plain(record["Contents"] or "", package.people, names),
-                # a thread has the id of the message that opened it
-                thread=f"discord:{own}" if is_thread else None,
+                thread=place if _is_thread(channel) else own if own in openers else None,
                 flags=("files",) if record.get("Attachments") else (),
             )
         except BROKEN as error:
@@ -150,6 +156,11 @@ def _channel_messages(
             continue
         report.seen += 1
         yield message
+
+
+def _is_thread(channel: Mapping[str, Any]) -> bool:
+    kind = str(channel.get("type"))
+    return kind in _THREAD_TYPES or "THREAD" in kind
 
 
 def _channel(source: Source, name: str) -> dict[str, Any]:

@@ -52,10 +52,9 @@ def person(own: object, names: Iterable[object]) -> Identity:
     )
 
 
-def channel_name(name: str, server: str = "", parent: str = "") -> str:
-    """`#general in Harbour`, `#general › Boats in Harbour`: every server has its #general."""
-    inside = f"{parent} › {name}" if parent else name
-    return f"#{inside} in {server}" if server else f"#{inside}"
+def channel_name(name: str, server: str = "") -> str:
+    """`#general in Harbour`, for a channel or a thread: every server has its #general."""
+    return f"#{name} in {server}" if server else f"#{name}"
 
 
 def plain(text: str, people: Mapping[str, str], channels: Mapping[str, str]) -> str:

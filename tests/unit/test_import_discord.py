@@ -70,7 +70,7 @@ def test_a_thread_goes_by_the_message_that_opened_it(tmp_path: Path) -> None:
     messages, _ = read_path(write_folder(tmp_path, files))
     threads = {m.text: m.thread for m in messages}
     assert threads == {"before": None, "opener": "discord:7", "first": "discord:7", "second": "discord:7"}
-    assert {m.conversation for m in messages} == {"#general in Harbour", "#general › Boats in Harbour"}
+    assert {m.conversation for m in messages} == {"#general in Harbour", "#Boats in Harbour"}
 
 
 def test_a_thread_that_no_message_opened_hangs_under_the_news_of_it(tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_the_real_server_as_a_whole(example_guild: Path, tmp_path: Path) -> None
     assert (report.seen, report.failed, len({m.id for m in messages})) == (35 + 6 + 5 + 5, 0, 35 + 6 + 5)
     assert sum(m.kind is Kind.SYSTEM for m in messages) == 4
     names = {"#general in Example guild", "#chill talk in Example guild"}
-    assert {m.conversation for m in messages} == names | {"#general › Thomas is Thomas in Example guild"}
+    assert {m.conversation for m in messages} == names | {"#Thomas is Thomas in Example guild"}
     thread = [m for m in messages if m.thread]
     assert {m.thread for m in thread} == {"discord:1060927310439657577"}
     assert [m.kind for m in thread if m.id == m.thread] == [Kind.SYSTEM]

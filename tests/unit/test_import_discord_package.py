@@ -153,7 +153,9 @@ def test_places_have_the_names_people_know(
 def test_own_words_in_a_thread_go_by_the_message_that_opened_it(tmp_path: Path) -> None:
     files = package("2024")
     files["messages/c11/channel.json"] = json.dumps({**GENERAL, "type": 11, "name": "Boats"})
-    assert {m.thread for m in read(tmp_path, files)} == {"discord:11", None}
+    files["messages/c12/messages.json"] = json.dumps([row("opener", 11), row("beside", 3)])
+    threads = {m.text: m.thread for m in read(tmp_path, files)}
+    assert threads == {"hi\nthere": "discord:11", "opener": "discord:11", "beside": None}
 
 
 def test_without_an_account_the_words_still_come_in(tmp_path: Path) -> None:

@@ -14,8 +14,10 @@ from knowledge.records import ImportReport, Kind, Message
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "data" / "sample"
-EXPORTS = ("slack_export.zip", "mail.mbox", "notes")
-MIRA = {"slack:U06MIRA01", "email:mira.sol@example.org", "notes:owner"}
+DISCORD = ("discord_export.zip", "discord_package.zip")
+EXPORTS = ("slack_export.zip", *DISCORD, "mail.mbox", "notes")
+MIRA_ON_DISCORD = "discord:1426550834712346624"
+MIRA = {"slack:U06MIRA01", MIRA_ON_DISCORD, "email:mira.sol@example.org", "notes:owner"}
 KINDS = {"single": 14, "changed": 10, "dated": 8, "other": 10, "style": 8, "unknown": 10}
 FILES = ("questions.jsonl", "make/dev_questions.jsonl")
 
@@ -23,13 +25,16 @@ FILES = ("questions.jsonl", "make/dev_questions.jsonl")
 @pytest.fixture(scope="module")
 def archive() -> dict[str, Message]:
     """Everything the importers find in the sample, by id."""
-    found: dict[str, Message] = {}
-    for name in EXPORTS:
-        for importer, source in detect(SAMPLE / name):
-            report = ImportReport(name, importer.name)
-            messages = list(importer.read(source, report))
-            assert not report.failed
-            found |= {message.id: message for message in messages}
+    return {message.id: message for name in EXPORTS for message in read(name)}
+
+
+def read(name: str) -> list[Message]:
+    """Every message of one export."""
+    found: list[Message] = []
+    for importer, source in detect(SAMPLE / name):
+        report = ImportReport(name, importer.name)
+        found += importer.read(source, report)
+        assert not report.failed
     return found
 
 
@@ -50,7 +55,7 @@ def test_there_is_enough_to_remember(archive: dict[str, Message]) -> None:
     speech = [m for m in archive.values() if m.kind is Kind.SPEECH]
     assert len(speech) >= 3000
     assert sum(m.author.id in MIRA for m in speech) >= 1500
-    assert {m.source for m in speech} == {"slack", "email", "notes"}
+    assert {m.source for m in speech} == {"slack", "discord", "email", "notes"}
     assert {m.kind for m in archive.values()} == set(Kind)
     days = sorted(m.sent_at.date().isoformat() for m in speech)
     assert (days[0][:7], days[-1][:7]) == ("2024-10", "2026-10")
@@ -61,6 +66,22 @@ def test_it_looks_like_a_real_workspace(archive: dict[str, Message]) -> None:
     assert sum(m.reply_to is not None for m in slack) > 300
     assert sum(m.edited_at is not None for m in slack) > 10
     assert any(m.raw and "> " in m.raw and "> " not in m.text for m in archive.values())
+
+
+def test_both_forms_of_the_discord_server_agree_where_they_overlap() -> None:
+    exported, own = ({m.id: m for m in read(name)} for name in DISCORD)
+    assert len([m for m in exported.values() if m.kind is Kind.SPEECH]) > 200
+    assert len({m.author.id for m in exported.values()}) == 7
+    assert sum(m.reply_to is not None for m in exported.values()) > 30
+    assert len({m.thread for m in exported.values()} - {None}) == 8
+    assert {m.author.id for m in own.values()} == {MIRA_ON_DISCORD}
+    both = exported.keys() & own.keys()
+    assert len(both) > 80
+    assert own.keys() - both
+    for identity in both:
+        one, other = exported[identity], own[identity]
+        assert (one.text, one.sent_at, one.thread) == (other.text, other.sent_at, other.thread)
+        assert (one.conversation_id, one.conversation) == (other.conversation_id, other.conversation)
 
 
 def test_nobody_says_the_same_thing_often(archive: dict[str, Message]) -> None:
