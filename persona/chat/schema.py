@@ -82,6 +82,21 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         INSERT INTO turns_text(rowid, text) SELECT n, text FROM turns;
         """,
     ),
+    (
+        # A deleted chat is only hidden at first, so that it can be brought back. A draft may belong to
+        # the chat that is not begun yet, which has no row and is named by the empty string.
+        "chats on their way out, and messages that were not sent",
+        """
+        CREATE TABLE discarded (
+            session TEXT PRIMARY KEY REFERENCES sessions(id) ON DELETE CASCADE,
+            at TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE TABLE drafts (session TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
+        CREATE TRIGGER drafts_out AFTER DELETE ON sessions BEGIN
+            DELETE FROM drafts WHERE session = old.id;
+        END;
+        """,
+    ),
 )
 
 

@@ -11,13 +11,14 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from knowledge.text import one_line, printable
 from persona.backends.base import Usage
 from persona.chat.events import Status
 from persona.chat.schema import migrate
+from persona.chat.search import FIND, Hit, hit_of, match
 from persona.chat.turns import (
     MemoryRef,
     Session,
@@ -30,9 +31,12 @@ from persona.chat.turns import (
 )
 from persona.errors import SessionError
 
-__all__ = ["MemoryRef", "Session", "SessionStore", "Summary", "Turn", "TurnRole"]
+__all__ = ["Hit", "MemoryRef", "Session", "SessionStore", "Summary", "Turn", "TurnRole"]
 
 TITLE_LENGTH = 60
+
+DISCARDED_FOR = timedelta(hours=1)
+"""How long a discarded chat can be brought back when its store was never closed (a killed process)."""
 
 
 class SessionStore:
@@ -41,6 +45,7 @@ class SessionStore:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._lock = threading.RLock()
+        self._discarded: set[str] = set()
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file, timeout=10, isolation_level=None, check_same_thread=False)
@@ -57,6 +62,7 @@ class SessionStore:
                 f"the chats at {file} cannot be opened: {error}",
                 "check that the folder can be written, or move the file away to start afresh",
             ) from error
+        self._purge("at < ?", (datetime.now(UTC) - DISCARDED_FOR).isoformat(timespec="microseconds"))
 
     # Sessions
 
@@ -72,12 +78,12 @@ class SessionStore:
 
     def list(self) -> Sequence[Session]:
         """Every chat, the latest used first."""
-        rows = self._read(f"{_SESSIONS} ORDER BY updated_at DESC, id")
+        rows = self._read(f"{_SESSIONS} WHERE {_NOT_DISCARDED} ORDER BY updated_at DESC, id")
         return [session_of(row) for row in rows]
 
     def get(self, session_id: str) -> Session:
         """One chat. Raises SessionError when there is none of that id."""
-        rows = self._read(f"{_SESSIONS} WHERE id = ?", (session_id,))
+        rows = self._read(f"{_SESSIONS} WHERE id = ? AND {_NOT_DISCARDED}", (session_id,))
         if not rows:
             raise SessionError(f"there is no session `{session_id}`", "see `persona sessions list`")
         return session_of(rows[0])
@@ -94,6 +100,40 @@ class SessionStore:
         self.get(session_id)
         with self._write() as db:
             db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+
+    def discard(self, session_id: str) -> None:
+        """Hide a chat; it is deleted when this store is closed, unless `restore` brings it back."""
+        self.get(session_id)
+        with self._write() as db:
+            db.execute("INSERT OR REPLACE INTO discarded VALUES (?, ?)", (session_id, _now()))
+        self._discarded.add(session_id)
+
+    def restore(self, session_id: str) -> Session:
+        """Bring a discarded chat back. Raises SessionError when it is gone for good."""
+        with self._write() as db:
+            db.execute("DELETE FROM discarded WHERE session = ?", (session_id,))
+        self._discarded.discard(session_id)
+        return self.get(session_id)
+
+    def _purge(self, which: str, *values: str) -> None:
+        with self._write() as db:
+            db.execute(
+                f"DELETE FROM sessions WHERE id IN (SELECT session FROM discarded WHERE {which})", values
+            )
+
+    # Drafts
+
+    def draft(self, session_id: str | None) -> str:
+        """What was written in a chat and not sent; None is the chat that is not begun yet."""
+        rows = self._read("SELECT text FROM drafts WHERE session = ?", (session_id or "",))
+        return str(rows[0]["text"]) if rows else ""
+
+    def keep_draft(self, session_id: str | None, text: str) -> None:
+        """Store what is written so far, in place of what was; "" when there is nothing any more."""
+        with self._write() as db:
+            db.execute("DELETE FROM drafts WHERE session = ?", (session_id or "",))
+            if text:
+                db.execute("INSERT INTO drafts VALUES (?, ?)", (session_id or "", _storable(text)))
 
     # Turns
 
@@ -170,15 +210,21 @@ class SessionStore:
 
     def search(self, text: str, limit: int = 50) -> Sequence[Turn]:
         """Messages that hold every word of `text` (the last one may be a beginning), best first."""
-        words = ['"' + word.replace('"', '""') + '"' for word in text.split()]
-        if not words:
+        wanted = match(text)
+        if not wanted:
             return []
         rows = self._read(
             "SELECT turns.* FROM turns_text JOIN turns ON turns.n = turns_text.rowid"
-            " WHERE turns_text MATCH ? ORDER BY turns_text.rank, turns.n DESC LIMIT ?",
-            (" ".join(words) + "*", limit),
+            " WHERE turns_text MATCH ? AND turns.session NOT IN (SELECT session FROM discarded)"
+            " ORDER BY turns_text.rank, turns.n DESC LIMIT ?",
+            (wanted, limit),
         )
         return [turn_of(row) for row in rows]
+
+    def find(self, text: str, limit: int = 100) -> Sequence[Hit]:
+        """Messages in force that hold every word of `text`, newest first, with the words marked."""
+        wanted = match(text)
+        return [hit_of(row) for row in self._read(FIND, (wanted, limit))] if wanted else []
 
     # Summaries
 
@@ -220,9 +266,13 @@ class SessionStore:
             )
 
     def close(self) -> None:
-        """Close the file; the store cannot be used afterwards."""
+        """Delete what was discarded, and close the file; the store cannot be used afterwards."""
         with self._lock:
-            self._db.close()
+            try:
+                while self._discarded:
+                    self._purge("session = ?", self._discarded.pop())
+            finally:
+                self._db.close()
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -256,6 +306,7 @@ class SessionStore:
 _SESSIONS = (
     "SELECT *, (SELECT count(*) FROM turns WHERE session = sessions.id AND active = 1) AS turns FROM sessions"
 )
+_NOT_DISCARDED = "id NOT IN (SELECT session FROM discarded)"
 
 
 def _now() -> str:
