@@ -65,12 +65,13 @@ def _folder(name: str) -> str:
 
 @dataclass(slots=True)
 class _Package:
-    """What the package says beside the messages. people, servers: names by id; index: channels' titles."""
+    """What the package says beside the messages: names by id, and the index's titles of channels."""
 
     owner: Identity = field(default_factory=lambda: Identity("discord:owner", "me"))
     people: dict[str, str] = field(default_factory=dict)
     servers: dict[str, str] = field(default_factory=dict)
     index: dict[str, str] = field(default_factory=dict)
+    channels: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, source: Source, messages: str) -> "_Package":
@@ -91,6 +92,7 @@ class _Package:
         elif all(key.isdigit() for key in content):
             titles = {key: title for key, title in content.items() if isinstance(title, str)}
             (self.index if beside_messages else self.servers).update(titles)
+            self.channels = {own: title.rpartition(" in ")[0] or title for own, title in self.index.items()}
 
     def conversation(self, channel: Mapping[str, Any], own: str) -> str:
         """`#general in Harbour`, or `@jonas` for a direct message."""
@@ -99,21 +101,21 @@ class _Package:
         if direct and direct[1] != "Unknown Participant":
             return f"@{direct[1]}"
         if direct or str(channel.get("type")) in _DIRECT_TYPES:
-            mine = self.owner.id.removeprefix("discord:")
-            others = [str(r) for r in channel.get("recipients") or () if str(r) != mine]
-            shown = ", ".join(f"@{self.people.get(other, other)}" for other in others) or f"@{own}"
-            return f"@{channel['name']}" if channel.get("name") else shown
+            return f"@{channel['name']}" if channel.get("name") else self._others(channel, own)
         name = str(channel.get("name") or title.rpartition(" in ")[0] or title or own)
         return channel_name(name, self._server(channel) or _behind(f"{name} in ", title))
+
+    def _others(self, channel: Mapping[str, Any], own: str) -> str:
+        """`@jonas, @79`: those of a direct talk who are not the owner."""
+        listed = channel.get("recipients")
+        mine = self.owner.id.removeprefix("discord:")
+        others = [str(one) for one in listed if str(one) != mine] if isinstance(listed, list) else []
+        return ", ".join(f"@{self.people.get(other, other)}" for other in others or [own])
 
     def _server(self, channel: Mapping[str, Any]) -> str:
         guild = channel.get("guild")
         guild = guild if isinstance(guild, dict) else {}
         return str(guild.get("name") or self.servers.get(str(guild.get("id"))) or "")
-
-    def channel_names(self) -> dict[str, str]:
-        """The channels that mentions may name, by id."""
-        return {own: title.rpartition(" in ")[0] or title for own, title in self.index.items()}
 
 
 def _behind(start: str, title: str) -> str:
@@ -135,7 +137,7 @@ def _channel_messages(
     package: _Package,
     report: ImportReport,
 ) -> Iterator[Message]:
-    place, names = f"discord:{channel['id']}", package.channel_names()
+    place = f"discord:{channel['id']}"
     conversation = package.conversation(channel, str(channel["id"]))
     for record in _rows(source, name):
         try:
@@ -147,7 +149,7 @@ def _channel_messages(
                 conversation=conversation,
                 author=package.owner,
                 sent_at=time(record["Timestamp"], record["ID"]),
-                text=plain(record["Contents"] or "", package.people, names),
+                text=plain(record["Contents"] or "", package.people, package.channels),
                 thread=place if _is_thread(channel) else own if own in openers else None,
                 flags=("files",) if record.get("Attachments") else (),
             )

@@ -178,7 +178,9 @@ def test_a_broken_channel_loses_no_other(damage: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["account/user.json", "messages/index.json", "messages/c11/channel.json"])
-@pytest.mark.parametrize("damage", ["{", "[]", "null", '{"id": "²", "username": 5}', '{"id": [1]}'])
+@pytest.mark.parametrize(
+    "damage", ["{", "[]", "null", '{"id": "²", "username": 5}', '{"id": [1]}', '{"type": 1, "recipients": 5}']
+)
 def test_broken_names_lose_no_message(name: str, damage: str, tmp_path: Path) -> None:
     messages, [report] = read_path(write_folder(tmp_path, {**package("2024"), name: damage}))
     assert {m.id for m in messages} == {f"discord:{ID}", "discord:2"}
