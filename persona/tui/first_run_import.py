@@ -66,7 +66,8 @@ def anything_read(result: "IngestResult") -> bool:
 def asked(candidate: "Candidate") -> str:
     """A line to choose a likely owner by."""
     sources = ", ".join(candidate.sources)
-    return one_line(printable(f"{candidate.name}: {candidate.messages:,} messages in {sources}"))
+    amount = f"{candidate.messages:,} message{'s' if candidate.messages != 1 else ''}"
+    return one_line(printable(f"{candidate.name}: {amount} in {sources}"))
 
 
 def _lines(report: "ImportReport") -> list[str]:

@@ -36,7 +36,8 @@ FLUSH_SECONDS = 0.1
 
 NOTHING_KNOWN = PersonaError(
     "it knows nothing of you yet",
-    "`persona ingest PATH --me NAME` reads your exports; `persona demo` shows a sample twin",
+    "`persona chat --set-up` reads your exports and asks which messages are yours, and so do `persona "
+    "ingest PATH` and `persona people me NAME`; `persona demo` shows a sample twin",
 )
 
 
