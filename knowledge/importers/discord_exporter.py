@@ -92,7 +92,7 @@ def _message(record: Mapping[str, Any], channel: _Channel, openers: set[str]) ->
         kind=_kind(record["type"], author),
         thread=_thread(record, channel, openers),
         reply_to=_answered(record),
-        raw=forwarded.get("content") or None,
+        raw=str(forwarded.get("content") or "") or None,
         edited_at=time(edited, own) if edited else None,
         flags=tuple(flag for flag, key in _FLAGS.items() if record.get(key)),
     )
