@@ -92,6 +92,51 @@ def whatsapp_chat(*said: str, day: str = "13/03/24") -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def telegram_record(text: object = "hello", number: int = 1, **fields: object) -> dict[str, object]:
+    """A plain message of Mira's."""
+    record = {"id": number, "type": "message", "date": "2024-03-12T11:00:00", "date_unixtime": "1710237600"}
+    return {**record, "from": "Mira Sol", "from_id": "user77", "text": text, **fields}
+
+
+def telegram_chat(*records: object, **chat: object) -> str:
+    """One chat as Telegram Desktop writes it."""
+    head = {"name": "Jonas", "type": "personal_chat", "id": 11, **chat}
+    return json.dumps({**head, "messages": list(records)}, indent=1)
+
+
+def meta_record(content: str = "hello", stamp: int = 1710237600000, **fields: object) -> dict[str, object]:
+    """A plain message of Mira's, its text read as Latin-1 as Facebook does."""
+    said = content.encode("utf-8", "surrogatepass").decode("latin-1")
+    return {"sender_name": "Mira Sol", "timestamp_ms": stamp, "content": said, **fields}
+
+
+def meta_chat(*records: object, path: str = "inbox/jonas_1234567890", **fields: object) -> str:
+    """One file of a chat as Facebook and Instagram write it."""
+    people = [{"name": "Jonas Berg"}, {"name": "Mira Sol"}]
+    chat = {"participants": people, "messages": list(records), "title": "Jonas Berg", **fields}
+    return json.dumps({**chat, "is_still_participant": True, "thread_path": path, "magic_words": []})
+
+
+def google_record(
+    text: str = "hello", number: int = 1, topic: int = 0, **fields: object
+) -> dict[str, object]:
+    """A plain message of Mira's in a space."""
+    creator = {"name": "Mira Sol", "email": "Mira@example.org", "user_type": "Human"}
+    record = {"creator": creator, "created_date": "Tuesday, March 12, 2024 at 10:00:00\u202fAM UTC"}
+    ids = {"topic_id": f"T{topic or number}", "message_id": f"AAAA/T{topic or number}/T{number}"}
+    return {**record, "text": text, **ids, **fields}
+
+
+def google_files(*records: object) -> dict[str, str]:
+    """Takeout's folder of one space."""
+    folder = "Google Chat/Groups/Space AAAA"
+    info = {"name": "Harbour", "members": [{"name": "Mira Sol", "user_type": "Human"}]}
+    return {
+        f"{folder}/group_info.json": json.dumps(info),
+        f"{folder}/messages.json": json.dumps({"messages": list(records)}),
+    }
+
+
 def write_folder(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """These files below `folder`."""
     for name, content in files.items():

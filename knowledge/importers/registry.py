@@ -7,10 +7,13 @@ from pathlib import Path, PurePosixPath
 from knowledge.errors import ImportFailed
 from knowledge.importers.base import Importer
 from knowledge.importers.discord import DiscordImporter
+from knowledge.importers.google_chat import GoogleChatImporter
 from knowledge.importers.mail import EmailImporter
+from knowledge.importers.meta import MetaImporter
 from knowledge.importers.notes import NotesImporter, is_note
 from knowledge.importers.slack import SlackImporter
 from knowledge.importers.source import UNREADABLE, EmptyBox, FileBox, Limits, Source, is_zip, open_source
+from knowledge.importers.telegram import TelegramImporter
 from knowledge.importers.whatsapp import WhatsAppImporter
 from knowledge.records import ImportReport, Message, Problem
 
@@ -19,6 +22,10 @@ IMPORTERS: tuple[Importer, ...] = (
     DiscordImporter(),
     EmailImporter(),
     WhatsAppImporter(),
+    TelegramImporter(),
+    MetaImporter("messenger"),
+    MetaImporter("instagram"),
+    GoogleChatImporter(),
     NotesImporter(),
 )
 """Every importer; the order settles ties."""

@@ -11,7 +11,18 @@ if TYPE_CHECKING:
     from knowledge.memory import IngestResult
     from knowledge.records import ImportReport
 
-SOURCES = ("auto", "slack", "discord", "email", "whatsapp", "notes")
+SOURCES = (
+    "auto",
+    "slack",
+    "discord",
+    "email",
+    "whatsapp",
+    "telegram",
+    "messenger",
+    "instagram",
+    "google-chat",
+    "notes",
+)
 
 
 @click.command()

@@ -8,12 +8,18 @@ import pytest
 from export_samples import (
     discord_file,
     discord_record,
+    google_files,
+    google_record,
     mail_text,
     mbox,
+    meta_chat,
+    meta_record,
     read_path,
     read_source,
     slack_files,
     slack_record,
+    telegram_chat,
+    telegram_record,
     whatsapp_chat,
     write_folder,
     write_zip,
@@ -64,6 +70,43 @@ CASES = [
         {"WhatsApp Chat with Jonas.txt": whatsapp_chat("one", "two", "three")},
         {"a.txt": whatsapp_chat("one"), "b.txt": whatsapp_chat("lost", day="03/04/24")},
         {"WhatsApp Chat with Jonas.txt": whatsapp_chat(NASTY)},
+    ),
+    Case(
+        "telegram",
+        {"result.json": telegram_chat(*(telegram_record(f"Text {n}", n) for n in (1, 2, 3)))},
+        {
+            "a.json": telegram_chat(telegram_record("one", 1), {"type": "message", "id": 2}),
+            "b.json": telegram_chat(telegram_record("two", 3)),
+        },
+        {"result.json": telegram_chat(telegram_record(NASTY))},
+    ),
+    Case(
+        "messenger",
+        {"inbox/jonas_1/message_1.json": meta_chat(*(meta_record(f"Text {n}", n) for n in (3, 2, 1)))},
+        {
+            "a/message_1.json": meta_chat(meta_record("one", 1), {"sender_name": "Mira Sol"}),
+            "b/message_1.json": meta_chat(meta_record("two", 3)),
+        },
+        {"inbox/jonas_1/message_1.json": meta_chat(meta_record(NASTY))},
+    ),
+    Case(
+        "instagram",
+        {
+            "your_instagram_activity/messages/inbox/jonas_1/message_1.json": meta_chat(
+                *(meta_record(f"Text {n}", n) for n in (3, 2, 1))
+            )
+        },
+        {
+            "instagram/a/message_1.json": meta_chat(meta_record("one", 1)),
+            "instagram/b/message_1.json": meta_chat(meta_record("two", 3))[:-90],
+        },
+        {"your_instagram_activity/messages/inbox/jonas_1/message_1.json": meta_chat(meta_record(NASTY))},
+    ),
+    Case(
+        "google-chat",
+        google_files(*(google_record(f"Text {n}", n) for n in (1, 2, 3))),
+        google_files(google_record("one"), google_record("two", 2, created_date="mardi 12 mars 2024")),
+        google_files(google_record(NASTY)),
     ),
     Case(
         "notes",

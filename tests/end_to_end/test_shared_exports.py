@@ -267,8 +267,29 @@ def test_the_whatsapp_chat_is_the_same_in_five_locales(exports: Path) -> None:
     assert all(found == messages for found, _ in read_in.values())
 
 
+def test_the_telegram_exports(exports: Path) -> None:
+    folder = exports / "telegram/joweich-chat-miner"
+    for name, conversation in (("single", "Telegram"), ("batch", "Chatname")):
+        messages, report = read(folder / f"test_{name}_export.json")
+        assert (report.source, report.seen, report.failed) == ("telegram", 2, 0)
+        assert [(f"{m.sent_at:%Y-%m-%dT%H:%M:%S}", m.author.name, m.text) for m in messages] == [
+            ("2018-12-05T10:39:10", "Author 1", "Minimal Message"),
+            ("2018-12-05T10:49:24", "Author 2", "Link:https://telegram.org/"),
+        ]
+        assert {m.conversation for m in messages} == {conversation}
+
+
+def test_the_messenger_chat(exports: Path) -> None:
+    messages, report = read(exports / "messenger/mlomb-chat-analytics/2A_7M.json")
+    assert (report.source, report.seen, report.failed) == ("messenger", 7, 0)
+    assert [bool(m.text) for m in messages] == [True] * 3 + [False] * 4
+    assert {m.author.name for m in messages} == {"Alice", "Bob"}
+    assert len({m.id for m in messages}) == 7
+    assert f"{messages[0].sent_at:%Y-%m-%dT%H:%M:%S.%f}" == "2014-11-05T00:35:32.056000"
+
+
 def test_each_file_of_the_samples_is_read_without_an_error(exports: Path) -> None:
-    for folder in ("slack", "discord", "email", "notes", "whatsapp"):
+    for folder in ("slack", "discord", "email", "notes", "whatsapp", "telegram", "messenger"):
         messages, reports = read_path(exports / folder)
         assert messages
         assert sum(r.seen for r in reports) == len(messages) + sum(
