@@ -22,8 +22,10 @@ from persona.chat.events import (
     TurnRequest,
     TurnStarted,
 )
+from persona.chat.fact_book import FactBook
 from persona.chat.layout import build
-from persona.chat.manager import ConversationManager, Draft, Plan
+from persona.chat.manager import Composed, ConversationManager, Draft, Plan
+from persona.chat.recall import ChatRecall, Question
 from persona.chat.recorder import ReplyRecorder
 from persona.chat.store import MemoryRef, SessionStore, Turn
 from persona.config import Settings
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from knowledge.progress import Progress
 
 _log = logging.getLogger(__name__)
+
+FACT_TOKENS = 160
+"""Most tokens of facts of this chat that are looked up for a question while the archive is off."""
 
 _CONTEXT_MESSAGES = 4
 """How many earlier user messages retrieval is given, for questions like "and before that?"."""
@@ -66,7 +71,9 @@ class Engine:
         self.backend = backend
         self.settings = settings
         self.card = card
-        self._manager = ConversationManager(sessions, backend, settings, card)
+        self.facts = FactBook(sessions)
+        self._recall = ChatRecall(sessions, self.facts)
+        self._manager = ConversationManager(sessions, backend, settings, card, self.facts)
         self._guard = threading.Lock()
         self._idle_cancel: threading.Event | None = None
         self._running = 0
@@ -87,7 +94,10 @@ class Engine:
             session = self.sessions.create()
         else:
             session = self.sessions.get(request.session_id)
-        asked = self.sessions.add_user(session.id, request.text, correspondent=request.correspondent)
+        at = _aware(request.now) if request.now else None
+        asked = self.sessions.add_user(
+            session.id, request.text, correspondent=request.correspondent, at=at
+        )
         yield from self._answer(asked, request, cancel)
 
     def regenerate(
@@ -122,8 +132,11 @@ class Engine:
         """
         self.memory.embed_pending(progress, cancel, apart=True)
 
-    def idle(self, session_id: str, cancel: threading.Event | None = None) -> None:
-        """Work for quiet moments: fold a chat above its high mark, and prefill its canonical history.
+    def idle(
+        self, session_id: str, cancel: threading.Event | None = None, *, prefill: bool = True
+    ) -> None:
+        """Work for quiet moments: fold a chat above its high mark, and prefill its canonical history
+        (not where the process ends with this turn).
 
         Returns early when `cancel` is set. A turn that starts meanwhile sets `cancel` itself, so that
         it never waits for more than a batch of tokens.
@@ -134,16 +147,17 @@ class Engine:
                 return
             self._idle_cancel = cancel
         try:
-            self._make_ready(session_id, cancel)
+            self._make_ready(session_id, cancel, prefill)
         finally:
             with self._guard:
                 if self._idle_cancel is cancel:
                     self._idle_cancel = None
 
-    def _make_ready(self, session_id: str, cancel: threading.Event) -> None:
+    def _make_ready(self, session_id: str, cancel: threading.Event, prefill: bool) -> None:
         draft = replace(self._draft_of(session_id), message=None)
-        self._manager.idle_fold(draft)
         if not cancel.is_set():
+            self._manager.idle_fold(draft, cancel)
+        if prefill and not cancel.is_set():
             self.backend.prefill(build(self._manager.plan(draft).scene), cancel)
 
     def context(self, session_id: str) -> ContextReport:
@@ -156,6 +170,20 @@ class Engine:
             window=plan.budget.window,
             sections=self._sections(prompt),
         )
+
+    def preview(self, request: TurnRequest) -> tuple[PromptReady, tuple[Memory, ...]]:
+        """The prompt `request` would send, with its memories; nothing is stored or sent.
+
+        With an empty text: the canonical history, to which the next message will be added. Raises
+        SessionError for an unknown session or a message that does not fit.
+        """
+        session_id = request.session_id or ""
+        draft = self._draft(session_id, request)
+        asked = bool(request.text.strip())
+        plan = self._manager.plan(draft if asked else replace(draft, message=None))
+        found = self._retrieve(session_id, request, plan) if asked else ()
+        composed = self._manager.compose(plan, found)
+        return self._ready(composed, plan), composed.memories
 
     def load(self) -> None:
         """Load the model now rather than with the first turn; a door calls this once it has painted."""
@@ -188,12 +216,15 @@ class Engine:
         finished = False
         try:
             yield TurnStarted(asked.session_id, asked.id)
+            self.facts.learn([asked])
             plan = self._manager.plan(self._draft(asked.session_id, request, before=asked.number))
-            composed = self._manager.compose(plan, self._retrieve(asked, request, plan))
+            composed = self._manager.compose(
+                plan, self._retrieve(asked.session_id, request, plan, asked.number)
+            )
             prompt, tokens, memories = composed.prompt, composed.tokens, composed.memories
             recorder.memories = [MemoryRef(m.id, m.rank, m.score, m.why) for m in memories]
             yield Retrieved(memories)
-            yield PromptReady(prompt, tokens, plan.budget.prompt, self._sections(prompt))
+            yield self._ready(composed, plan)
             sampling = self._sampling(request, plan.budget.window - tokens)
             reason = yield from self._stream(prompt, sampling, cancel or threading.Event(), recorder)
             status = "partial" if reason == "cancelled" else "complete"
@@ -215,17 +246,29 @@ class Engine:
                 recorder.finish(status)
 
     def _retrieve(self, asked: Turn, request: TurnRequest, plan: Plan) -> Sequence[Memory]:
-        if not self._remembers(request) or plan.budget.memory <= 0:
+        room, cost = plan.budget.memory, self._manager.memory_cost
+        if room <= 0:
             return ()
+        remembers = self._remembers(request)
+        question = Question(
+            request.text, asked.session_id, plan.first, tuple(plan.scene.summaries), turns=remembers
+        )
+        told: list[Memory] = []
+        if self._folds(request):
+            told = self._recall.search(question, budget_tokens=room // 2 if remembers else room, cost=cost)
+        if not remembers:
+            return told
         turns = self.sessions.turns(asked.session_id)
         earlier = [t.text for t in turns if t.role == "user" and t.number < asked.number]
-        return self.memory.search(
+        found = self.memory.search(
             request.text,
             now=plan.scene.now,
-            budget_tokens=plan.budget.memory,
-            cost=self._manager.memory_cost,
+            budget_tokens=room - cost(told),
+            cost=cost,
             context=earlier[-_CONTEXT_MESSAGES:],
         )
+        both = [*told, *found] if question.is_on_the_user else [*found, *told]
+        return [replace(memory, rank=rank) for rank, memory in enumerate(both, 1)]
 
     def _stream(
         self, prompt: Prompt, sampling: Sampling, cancel: threading.Event, recorder: ReplyRecorder
@@ -250,14 +293,13 @@ class Engine:
     # What the request leaves to the settings
 
     def _draft(self, session_id: str, request: TurnRequest, before: int | None = None) -> Draft:
-        now = request.now or datetime.now()
         return Draft(
             session_id=session_id,
             message=request.text,
-            now=now if now.tzinfo else now.astimezone(),
+            now=_aware(request.now or datetime.now()),
             compression=request.compression or self.settings.chat.compression,
             reply_tokens=self._reply_tokens(request),
-            memory_tokens=self.settings.memory.budget_tokens if self._remembers(request) else 0,
+            memory_tokens=self._memory_tokens(request),
             thinking=self._thinks(request),
             partner=request.correspondent,
             before=before,
@@ -287,6 +329,20 @@ class Engine:
     def _remembers(self, request: TurnRequest) -> bool:
         return self.settings.memory.enabled if request.memory is None else request.memory
 
+    def _ready(self, composed: Composed, plan: Plan) -> PromptReady:
+        sections = self._sections(composed.prompt)
+        return PromptReady(composed.prompt, composed.tokens, plan.budget.prompt, sections, plan.budget)
+
+    def _folds(self, request: TurnRequest) -> bool:
+        return (request.compression or self.settings.chat.compression) != "off"
+
+    def _memory_tokens(self, request: TurnRequest) -> int:
+        """Room for memories. What the user told in this chat is served with the archive off, too."""
+        most = self.settings.memory.budget_tokens
+        if self._remembers(request):
+            return most
+        return min(most, FACT_TOKENS) if self._folds(request) else 0
+
     def _sections(self, prompt: Prompt) -> dict[str, int]:
         return {s.name: self._manager.counter.text(s.text) for s in prompt.sections}
 
@@ -294,3 +350,7 @@ class Engine:
         with self._guard:
             if self._idle_cancel is not None:
                 self._idle_cancel.set()
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.astimezone()

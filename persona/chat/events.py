@@ -6,6 +6,7 @@ from typing import Literal
 
 from knowledge.records import Memory
 from persona.backends.base import Prompt, TextDelta, ThinkingDelta, Usage
+from persona.chat.budget import Budget
 from persona.config import Compression
 
 Status = Literal["complete", "partial", "failed"]
@@ -44,12 +45,14 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True)
 class PromptReady:
-    """The exact prompt, its tokens by section, and the budget it must stay within."""
+    """The exact prompt, its tokens by section, and the budget it must stay within. shares: how the
+    window was shared out."""
 
     prompt: Prompt
     tokens: int
     budget: int
     section_tokens: dict[str, int] = field(default_factory=dict)
+    shares: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True)

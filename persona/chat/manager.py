@@ -6,14 +6,16 @@ Between two folds a prompt only grows at its end, so that the engine's prefix ca
 
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from knowledge.records import Memory
 from persona.backends.base import Backend, Prompt
-from persona.chat import compressor
 from persona.chat.budget import Budget, TokenCounter, readable, share, window_of
 from persona.chat.card import PersonaCard
+from persona.chat.fact_book import FactBook
+from persona.chat.folding import Folder, Interrupted, Job
 from persona.chat.layout import HistoryTurn, Scene, build, memory_lines
 from persona.chat.store import SessionStore, Turn
 from persona.config import Compression, Settings
@@ -25,9 +27,6 @@ WINDOW_FULL, WINDOW_KEPT = 0.9, 0.6
 """Without compression: shares of the history budget above which, and down to which, the oldest turns
 are dropped from the prompt; what is above is room for the message."""
 
-_LEAST_SUMMARY_TOKENS = 48
-"""A summary may take this much, however little was folded: a line or two."""
-
 _LEAST_TURN_TOKENS = 24
 """A turn is not shown cut to less than this: it would say nothing."""
 
@@ -36,6 +35,7 @@ _LEAST_TURN_TOKENS = 24
 class Draft:
     """What the next prompt is for. message None: the canonical history, with no turn asked.
 
+    session_id: "" for a chat that is not begun yet.
     before: only exchanges before this number are history; None takes all. reply_tokens: the reserve
     wanted for the reply. memory_tokens: the most for memories.
     """
@@ -66,10 +66,15 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A scene without its memories, and the budget it was made for."""
+    """A scene without its memories, and the budget it was made for.
+
+    first: the number of the oldest exchange that it shows verbatim, whatever came before it was folded
+    or dropped.
+    """
 
     scene: Scene
     budget: Budget
+    first: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +103,12 @@ class ConversationManager:
     """Plans prompts for one backend, and folds what grew too long."""
 
     def __init__(
-        self, sessions: SessionStore, backend: Backend, settings: Settings, card: PersonaCard
+        self,
+        sessions: SessionStore,
+        backend: Backend,
+        settings: Settings,
+        card: PersonaCard,
+        facts: FactBook,
     ) -> None:
         self._sessions = sessions
         self._backend = backend
@@ -106,6 +116,7 @@ class ConversationManager:
         self._card = card
         self._folding = threading.Lock()
         self.counter = TokenCounter(backend)
+        self._folder = Folder(sessions, backend, self.counter, facts)
 
     def plan(self, draft: Draft) -> Plan:
         """Choose what the prompt shows besides its memories; folds first when it would not fit.
@@ -115,8 +126,7 @@ class ConversationManager:
         bare = self._scene(draft)
         budget = self._budget(draft, bare)
         if draft.compression == "off":
-            turns = self._window(draft, bare, budget)
-            return Plan(replace(bare, turns=turns), budget)
+            return self._with_turns(bare, budget, draft, self._window(draft, bare, budget))
         if self._load(draft) > budget.history:
             self.fold(draft, budget)
         summaries = self._summaries(draft)
@@ -124,7 +134,12 @@ class ConversationManager:
             summaries = summaries[1:]
         room = budget.history - self.counter.texts(summaries)
         turns = self._newest_within(self._unfolded(draft), room)
-        return Plan(replace(bare, summaries=summaries, turns=turns), budget)
+        return self._with_turns(replace(bare, summaries=summaries), budget, draft, turns)
+
+    def _with_turns(self, scene: Scene, budget: Budget, draft: Draft, turns: Sequence[HistoryTurn]) -> Plan:
+        numbers = [e.number for e in self._history(draft)]
+        first = numbers[-len(turns)] if turns else numbers[-1] + 1 if numbers else 1
+        return Plan(replace(scene, turns=turns), budget, first)
 
     def compose(self, plan: Plan, memories: Sequence[Memory]) -> Composed:
         """The prompt of `plan` with its memories, exactly counted and never above the budget."""
@@ -143,14 +158,19 @@ class ConversationManager:
             return 0
         return self.counter.text("\n".join(("<memories>", *memory_lines(memories), "</memories>\n")))
 
-    def idle_fold(self, draft: Draft) -> None:
-        """Fold when the history is above the high mark."""
+    def idle_fold(self, draft: Draft, cancel: threading.Event) -> None:
+        """Fold when the history is above the high mark; nothing is folded when `cancel` is set meanwhile."""
         budget = self._budget(draft, self._scene(draft))
         if draft.compression != "off" and self._load(draft) > self._chat.high_mark * budget.history:
-            self.fold(draft, budget)
+            with suppress(Interrupted):
+                self.fold(draft, budget, cancel)
 
-    def fold(self, draft: Draft, budget: Budget) -> None:
-        """Fold the oldest turns down to the low mark in one batch; the newest one always stays."""
+    def fold(self, draft: Draft, budget: Budget, cancel: threading.Event | None = None) -> None:
+        """Fold the oldest turns down to the low mark in one batch; the newest one always stays.
+
+        cancel: set when the model is wanted elsewhere; None when it must not be asked at all.
+        Raises Interrupted when `cancel` was set while the model wrote; nothing is folded then.
+        """
         with self._folding:
             open_turns = self._unfolded(draft)
             standing = self.counter.texts(self._summaries(draft))
@@ -166,30 +186,8 @@ class ConversationManager:
                 left -= self._cost(exchange)
             if batch:
                 limit = int(SUMMARY_SHARE * budget.history)
-                self._freeze(draft, batch, limit)
-                self._merge(draft, limit)
-
-    def _freeze(self, draft: Draft, batch: Sequence[Exchange], limit: int) -> None:
-        turns = _both(batch)
-        folded = sum(self.counter.turn(t.id, t.text) for t in turns)
-        tokens = min(max(int(folded * compressor.SHARE), _LEAST_SUMMARY_TOKENS), limit // 2)
-        text = compressor.extract(turns, tokens, self.counter.text)
-        self._sessions.add_summary(draft.session_id, strategy=draft.compression, turns=turns, text=text)
-
-    def _merge(self, draft: Draft, limit: int) -> None:
-        """Merge the oldest summaries of the lowest level, from their original turns, until all fit."""
-        while True:
-            standing = [s for s in self._sessions.summaries(draft.session_id, draft.compression) if s.text]
-            if self.counter.texts([s.text for s in standing]) <= limit:
-                return
-            merged = compressor.next_merge(standing)
-            half = self.counter.texts([s.text for s in merged]) // 2
-            wanted = {turn_id for s in merged for turn_id in s.turn_ids}
-            turns = [t for t in self._sessions.turns(draft.session_id) if t.id in wanted]
-            text = compressor.extract(turns, half, self.counter.text)
-            self._sessions.add_summary(
-                draft.session_id, strategy=draft.compression, turns=turns, text=text, replaces=merged
-            )
+                job = Job(draft.session_id, draft.compression, limit, cancel)
+                self._folder.fold(job, _both(batch))
 
     # What is there
 
@@ -213,7 +211,8 @@ class ConversationManager:
         )
 
     def _history(self, draft: Draft) -> list[Exchange]:
-        return exchanges(self._sessions.turns(draft.session_id), draft.before)
+        turns = self._sessions.turns(draft.session_id) if draft.session_id else ()
+        return exchanges(turns, draft.before)
 
     def _unfolded(self, draft: Draft) -> list[Exchange]:
         folded = {

@@ -468,3 +468,28 @@ def test_close_closes_everything(house: House) -> None:
     assert house.shelf.closed
     with pytest.raises(SessionError):
         house.sessions.list()
+
+
+def test_a_preview_is_the_prompt_that_is_sent_and_stores_nothing(house: House) -> None:
+    house.shelf.holds = [memory(1, "I moved to Porto")]
+    first = house.say("hello")
+    for session_id in (None, first.session_id):
+        request = TurnRequest("Where do you live?", session_id=session_id, now=NOW)
+        before = [len(house.sessions.turns(s.id)) for s in house.sessions.list()]
+        seen, memories = house.engine.preview(request)
+        assert [len(house.sessions.turns(s.id)) for s in house.sessions.list()] == before
+        house.backend.reply("In Porto.")
+        sent = next(e for e in house.engine.turn(request) if isinstance(e, PromptReady))
+        assert seen == sent
+        assert [m.text for m in memories] == ["I moved to Porto"]
+        assert seen.shares is not None
+        assert seen.shares.prompt == seen.budget
+
+
+def test_a_preview_without_a_message_is_what_the_next_one_is_added_to(house: House) -> None:
+    first = house.say("hello")
+    seen, memories = house.engine.preview(TurnRequest("", session_id=first.session_id, now=NOW))
+    assert memories == ()
+    assert "recent turns" in seen.section_tokens
+    assert "message" not in seen.section_tokens
+    assert seen.tokens == house.engine.context(first.session_id).used
