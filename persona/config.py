@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from persona import paths
 from persona.errors import SettingsError
 
-Compression = Literal["off", "extractive"]
+Compression = Literal["off", "extractive", "abstractive"]
 
 _PREFIX = "PERSONA_"
 
@@ -49,7 +49,7 @@ class ChatSettings(_Section):
 
     compression: Compression = "extractive"
     """How turns above the high mark are folded: `off` drops the oldest from the prompt, `extractive`
-    quotes their telling sentences."""
+    quotes their telling sentences, `abstractive` lets the model summarise them."""
 
     high_mark: float = Field(default=0.75, gt=0, le=1)
     """Share of the history budget above which the oldest turns are folded."""

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from knowledge.records import StoredMessage
+from knowledge.sentences import sentences
 from knowledge.text import one_line, printable
-from persona.chat.compressor import sentences
 from persona.chat.style import languages_line, measure, style_line
 from persona.errors import PersonaError
 

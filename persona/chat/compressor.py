@@ -1,4 +1,4 @@
-"""Extractive compression: what a folded turn said, in its own sentences.
+"""Extractive compression: what folded turns said, in their own sentences.
 
 Every line is a sentence of the turn it cites, verbatim, so that names and numbers are right by
 construction. No model is called. Knows nothing of the store or the prompt.
@@ -8,9 +8,12 @@ construction. No model is called. Knows nothing of the store or the prompt.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from knowledge.sentences import sentences
+from knowledge.text import one_line
+from persona.chat.lines import Line, covers, speaker_of
 from persona.chat.turns import Summary, Turn
 
 SHARE = 0.2
@@ -22,10 +25,10 @@ LEAST_USER, LEAST_REPLY = 1.3, 3.0
 _LEAST_WORDS = 2
 """Content words, politeness apart, that a sentence needs to tell anything: "I'm vegan"."""
 
-_SENTENCE = re.compile(r"[^\n.!?…]+(?:[.!?…]+(?=\S)[^\n.!?…]*)*[.!?…]*")
-_ABBREVIATED = re.compile(
-    r"\b(?:dr|mr|mrs|ms|prof|st|sr|sra|jr|vs|ca|approx|nr|e\.g|i\.e|z\.b|d\.h|bzw)\.$", re.IGNORECASE
-)
+Facts = Mapping[tuple[str, str], str | None]
+"""What is known of sentences, by turn id and sentence: how to serve one that tells a fact, its relative
+dates resolved, or None where a newer fact has superseded it."""
+
 _WORD = re.compile(r"[^\W\d_][\w’'-]*")
 _NUMBER = re.compile(r"\d")
 _NAME = re.compile(r"(?<=[\w,;:)] )[A-ZÀ-Þ][\w’'-]+")
@@ -56,51 +59,46 @@ _NOT_KNOWN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
+class _Candidate:
     order: int
     turn: Turn
-    sentence: str
+    line: Line
     words: frozenset[str]
     score: float
-
-    @property
-    def text(self) -> str:
-        speaker = "user" if self.turn.role == "user" else "me"
-        return f"- (turn {self.turn.number}) {speaker}: {self.sentence}"
+    is_fact: bool
 
 
-def sentences(text: str) -> list[str]:
-    """The sentences of `text`, each a verbatim piece of it; a line end always ends one."""
-    found: list[str] = []
-    start: int | None = None
-    for match in _SENTENCE.finditer(text):
-        start = match.start() if start is None else start
-        if _ABBREVIATED.search(match.group()) and text[match.end() : match.end() + 1] == " ":
-            continue
-        found.append(text[start : match.end()].strip())
-        start = None
-    if start is not None:
-        found.append(text[start:].strip())
-    return [s for s in found if s]
-
-
-def extract(turns: Sequence[Turn], tokens: int, count: Callable[[str], int]) -> str:
+def extract(
+    turns: Sequence[Turn],
+    tokens: int,
+    count: Callable[[str], int],
+    facts: Facts | None = None,
+    told: Sequence[Line] = (),
+) -> list[Line]:
     """The telling sentences of `turns` as cited lines in their order, at most `tokens` in all.
 
-    `count` gives the tokens of a text. Empty when nothing was telling, or nothing fits.
+    `count` gives the tokens of a text. told: lines there already, whose content is not said again.
+    Empty when nothing was telling, or nothing fits.
     """
-    chosen: list[_Line] = []
+    chosen: list[_Candidate] = []
     covered: set[str] = set()
     left = tokens
-    # The user's own words first: a reply mostly repeats what the archive holds anyway.
-    ranked = sorted(_candidates(turns), key=lambda c: (c.turn.role != "user", -c.score, c.order))
-    for line in ranked:
-        cost = count(line.text + "\n")
-        if cost <= left and not line.words <= covered:
-            chosen.append(line)
-            covered |= line.words
+    # Facts first, then the user's own words: a reply mostly repeats what the archive holds anyway.
+    ranked = sorted(
+        _candidates(turns, facts or {}),
+        key=lambda c: (not c.is_fact, c.turn.role != "user", -c.score, c.order),
+    )
+    for candidate in ranked:
+        line = candidate.line
+        cost = count(f"{line}\n")
+        known = candidate.words <= covered or any(
+            covers(other, line.text) for other in told if set(line.numbers) & set(other.numbers)
+        )
+        if cost <= left and not known:
+            chosen.append(candidate)
+            covered |= candidate.words
             left -= cost
-    return "\n".join(line.text for line in sorted(chosen, key=lambda c: c.order))
+    return [c.line for c in sorted(chosen, key=lambda c: c.order)]
 
 
 def next_merge(standing: Sequence[Summary]) -> list[Summary]:
@@ -116,14 +114,19 @@ def next_merge(standing: Sequence[Summary]) -> list[Summary]:
     return [s for s in standing if s.level == min(shared)]
 
 
-def _candidates(turns: Sequence[Turn]) -> Iterable[_Line]:
+def _candidates(turns: Sequence[Turn], facts: Facts) -> Iterable[_Candidate]:
     spoken = [(turn, sentence) for turn in turns for sentence in sentences(turn.text)]
     seen = Counter(word for _, sentence in spoken for word in _content(sentence))
     for order, (turn, sentence) in enumerate(spoken):
+        key = (turn.id, sentence)
+        served = facts.get(key, sentence)
+        if served is None:
+            continue
         words = _content(sentence)
         score = _telling(sentence, words, seen)
-        if score >= (LEAST_USER if turn.role == "user" else LEAST_REPLY):
-            yield _Line(order, turn, sentence, words, score)
+        if key in facts or score >= (LEAST_USER if turn.role == "user" else LEAST_REPLY):
+            line = Line((turn.number,), speaker_of(turn), one_line(served))
+            yield _Candidate(order, turn, line, words, score, key in facts)
 
 
 def _telling(sentence: str, words: frozenset[str], seen: Counter[str]) -> float:

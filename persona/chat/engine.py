@@ -95,9 +95,7 @@ class Engine:
         else:
             session = self.sessions.get(request.session_id)
         at = _aware(request.now) if request.now else None
-        asked = self.sessions.add_user(
-            session.id, request.text, correspondent=request.correspondent, at=at
-        )
+        asked = self.sessions.add_user(session.id, request.text, correspondent=request.correspondent, at=at)
         yield from self._answer(asked, request, cancel)
 
     def regenerate(
@@ -132,9 +130,7 @@ class Engine:
         """
         self.memory.embed_pending(progress, cancel, apart=True)
 
-    def idle(
-        self, session_id: str, cancel: threading.Event | None = None, *, prefill: bool = True
-    ) -> None:
+    def idle(self, session_id: str, cancel: threading.Event | None = None, *, prefill: bool = True) -> None:
         """Work for quiet moments: fold a chat above its high mark, and prefill its canonical history
         (not where the process ends with this turn).
 
@@ -218,9 +214,8 @@ class Engine:
             yield TurnStarted(asked.session_id, asked.id)
             self.facts.learn([asked])
             plan = self._manager.plan(self._draft(asked.session_id, request, before=asked.number))
-            composed = self._manager.compose(
-                plan, self._retrieve(asked.session_id, request, plan, asked.number)
-            )
+            found = self._retrieve(asked.session_id, request, plan, asked.number)
+            composed = self._manager.compose(plan, found)
             prompt, tokens, memories = composed.prompt, composed.tokens, composed.memories
             recorder.memories = [MemoryRef(m.id, m.rank, m.score, m.why) for m in memories]
             yield Retrieved(memories)
@@ -245,21 +240,25 @@ class Engine:
             if not finished:
                 recorder.finish(status)
 
-    def _retrieve(self, asked: Turn, request: TurnRequest, plan: Plan) -> Sequence[Memory]:
+    def _retrieve(
+        self, session_id: str, request: TurnRequest, plan: Plan, before: int | None = None
+    ) -> Sequence[Memory]:
+        """The memories for a message: what this chat was told and no longer shows, and the archive's.
+
+        before: the number of the exchange it opens, None for the next one.
+        """
         room, cost = plan.budget.memory, self._manager.memory_cost
         if room <= 0:
             return ()
-        remembers = self._remembers(request)
-        question = Question(
-            request.text, asked.session_id, plan.first, tuple(plan.scene.summaries), turns=remembers
-        )
+        remembers, shown = self._remembers(request), tuple(plan.scene.summaries)
+        question = Question(request.text, session_id, plan.first, shown, turns=remembers)
         told: list[Memory] = []
-        if self._folds(request):
+        if session_id and self._folds(request):
             told = self._recall.search(question, budget_tokens=room // 2 if remembers else room, cost=cost)
         if not remembers:
             return told
-        turns = self.sessions.turns(asked.session_id)
-        earlier = [t.text for t in turns if t.role == "user" and t.number < asked.number]
+        turns = self.sessions.turns(session_id) if session_id else ()
+        earlier = [t.text for t in turns if t.role == "user" and (before is None or t.number < before)]
         found = self.memory.search(
             request.text,
             now=plan.scene.now,

@@ -97,6 +97,30 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         END;
         """,
     ),
+    (
+        # Who wrote a summary, honestly: a model's unusable lines are replaced by quoted ones, and that
+        # must be seen. Facts lie beside the turns that prove them: a turn and what it proves go in one
+        # transaction. Which of two facts is in force is not stored but worked out when they are read,
+        # so that nothing is ever overwritten and taking one away brings back the one before.
+        "who wrote a summary; facts told in chats",
+        """
+        ALTER TABLE summaries ADD COLUMN made_by TEXT NOT NULL DEFAULT 'extractive';
+        ALTER TABLE summaries ADD COLUMN dropped INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE summaries ADD COLUMN note TEXT NOT NULL DEFAULT '';
+        CREATE TABLE facts (
+            n INTEGER PRIMARY KEY,
+            id TEXT NOT NULL UNIQUE,
+            turn TEXT NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
+            subject TEXT,
+            attribute TEXT,
+            text TEXT NOT NULL,
+            dated TEXT NOT NULL,
+            confidence REAL NOT NULL,
+            origin TEXT NOT NULL
+        );
+        CREATE INDEX facts_of_turn ON facts(turn);
+        """,
+    ),
 )
 
 

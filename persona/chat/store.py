@@ -20,6 +20,7 @@ from persona.chat.events import Status
 from persona.chat.schema import migrate
 from persona.chat.search import FIND, Hit, hit_of, match
 from persona.chat.turns import (
+    Author,
     MemoryRef,
     Session,
     Summary,
@@ -69,7 +70,7 @@ class SessionStore:
     def create(self, title: str | None = None) -> Session:
         """A new chat; without a title it takes that of its first message."""
         now = _now()
-        with self._write() as db:
+        with self.writing() as db:
             session_id = _free_id(db)
             db.execute(
                 "INSERT INTO sessions VALUES (?, ?, ?, ?)", (session_id, _as_title(title or ""), now, now)
@@ -78,12 +79,12 @@ class SessionStore:
 
     def list(self) -> Sequence[Session]:
         """Every chat, the latest used first."""
-        rows = self._read(f"{_SESSIONS} WHERE {_NOT_DISCARDED} ORDER BY updated_at DESC, id")
+        rows = self.rows(f"{_SESSIONS} WHERE {_NOT_DISCARDED} ORDER BY updated_at DESC, id")
         return [session_of(row) for row in rows]
 
     def get(self, session_id: str) -> Session:
         """One chat. Raises SessionError when there is none of that id."""
-        rows = self._read(f"{_SESSIONS} WHERE id = ? AND {_NOT_DISCARDED}", (session_id,))
+        rows = self.rows(f"{_SESSIONS} WHERE id = ? AND {_NOT_DISCARDED}", (session_id,))
         if not rows:
             raise SessionError(f"there is no session `{session_id}`", "see `persona sessions list`")
         return session_of(rows[0])
@@ -91,32 +92,32 @@ class SessionStore:
     def rename(self, session_id: str, title: str) -> Session:
         """Give a chat another title."""
         self.get(session_id)
-        with self._write() as db:
+        with self.writing() as db:
             db.execute("UPDATE sessions SET title = ? WHERE id = ?", (_as_title(title), session_id))
         return self.get(session_id)
 
     def delete(self, session_id: str) -> None:
         """Remove a chat with all its turns and summaries, for good."""
         self.get(session_id)
-        with self._write() as db:
+        with self.writing() as db:
             db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
     def discard(self, session_id: str) -> None:
         """Hide a chat; it is deleted when this store is closed, unless `restore` brings it back."""
         self.get(session_id)
-        with self._write() as db:
+        with self.writing() as db:
             db.execute("INSERT OR REPLACE INTO discarded VALUES (?, ?)", (session_id, _now()))
         self._discarded.add(session_id)
 
     def restore(self, session_id: str) -> Session:
         """Bring a discarded chat back. Raises SessionError when it is gone for good."""
-        with self._write() as db:
+        with self.writing() as db:
             db.execute("DELETE FROM discarded WHERE session = ?", (session_id,))
         self._discarded.discard(session_id)
         return self.get(session_id)
 
     def _purge(self, which: str, *values: str) -> None:
-        with self._write() as db:
+        with self.writing() as db:
             db.execute(
                 f"DELETE FROM sessions WHERE id IN (SELECT session FROM discarded WHERE {which})", values
             )
@@ -125,12 +126,12 @@ class SessionStore:
 
     def draft(self, session_id: str | None) -> str:
         """What was written in a chat and not sent; None is the chat that is not begun yet."""
-        rows = self._read("SELECT text FROM drafts WHERE session = ?", (session_id or "",))
+        rows = self.rows("SELECT text FROM drafts WHERE session = ?", (session_id or "",))
         return str(rows[0]["text"]) if rows else ""
 
     def keep_draft(self, session_id: str | None, text: str) -> None:
         """Store what is written so far, in place of what was; "" when there is nothing any more."""
-        with self._write() as db:
+        with self.writing() as db:
             db.execute("DELETE FROM drafts WHERE session = ?", (session_id or "",))
             if text:
                 db.execute("INSERT INTO drafts VALUES (?, ?)", (session_id or "", _storable(text)))
@@ -141,23 +142,32 @@ class SessionStore:
         """The messages of a chat in their order; with `alternatives`, replaced replies too."""
         self.get(session_id)
         where = "session = ?" if alternatives else "session = ? AND active = 1"
-        rows = self._read(f"SELECT * FROM turns WHERE {where} ORDER BY number, n", (session_id,))
+        rows = self.rows(f"SELECT * FROM turns WHERE {where} ORDER BY number, n", (session_id,))
         return [turn_of(row) for row in rows]
 
     def turn(self, turn_id: str) -> Turn:
         """One message. Raises SessionError when there is none of that id."""
-        rows = self._read("SELECT * FROM turns WHERE id = ?", (turn_id,))
+        rows = self.rows("SELECT * FROM turns WHERE id = ?", (turn_id,))
         if not rows:
             raise SessionError(f"there is no turn `{turn_id}`", "see `persona sessions show`")
         return turn_of(rows[0])
 
-    def add_user(self, session_id: str, text: str, *, correspondent: str | None = None) -> Turn:
-        """Append the user's message, which opens a new exchange."""
+    def add_user(
+        self, session_id: str, text: str, *, correspondent: str | None = None, at: datetime | None = None
+    ) -> Turn:
+        """Append the user's message, which opens a new exchange. at: when it is written, aware."""
         session = self.get(session_id)
-        with self._write() as db:
+        with self.writing() as db:
             last = db.execute("SELECT max(number) FROM turns WHERE session = ?", (session_id,)).fetchone()[0]
             turn_id = _insert_turn(
-                db, session_id, (last or 0) + 1, "user", text, status="complete", correspondent=correspondent
+                db,
+                session_id,
+                (last or 0) + 1,
+                "user",
+                text,
+                status="complete",
+                correspondent=correspondent,
+                **({"created_at": _utc(at)} if at else {}),
             )
             if not session.title:
                 db.execute("UPDATE sessions SET title = ? WHERE id = ?", (_as_title(text), session_id))
@@ -175,7 +185,7 @@ class SessionStore:
         thinking_on: bool = False,
     ) -> Turn:
         """Open the reply of exchange `number`; a reply it already has becomes an alternative."""
-        with self._write() as db:
+        with self.writing() as db:
             db.execute(
                 "UPDATE turns SET active = 0 WHERE session = ? AND number = ? AND role = 'assistant'",
                 (session_id, number),
@@ -198,7 +208,7 @@ class SessionStore:
     ) -> None:
         """Write what the reply has become."""
         counted = json.dumps(asdict(usage)) if usage else None
-        with self._write() as db:
+        with self.writing() as db:
             db.execute(
                 "UPDATE turns SET text = ?, thinking = ?, status = ?, usage = ? WHERE id = ?",
                 (_storable(text), _storable(thinking), status, counted, turn_id),
@@ -208,12 +218,28 @@ class SessionStore:
                 (_now(), turn_id),
             )
 
+    def delete_turn(self, turn_id: str) -> None:
+        """Remove one message for good; a question goes with its replies.
+
+        So do the facts it proves and every summary made of it. What those summaries stood for is then
+        in the prompt again, or in the smaller ones they had replaced, until the next fold makes new ones.
+        """
+        turn = self.turn(turn_id)
+        whole = "session = ? AND number = ?" if turn.role == "user" else "id = ?"
+        where = (turn.session_id, turn.number) if turn.role == "user" else (turn_id,)
+        with self.writing() as db:
+            gone = {row["id"] for row in db.execute(f"SELECT id FROM turns WHERE {whole}", where)}
+            made = db.execute("SELECT n, turns FROM summaries WHERE session = ?", (turn.session_id,))
+            stale = [(row["n"],) for row in made if gone & set(json.loads(row["turns"]))]
+            db.executemany("DELETE FROM summaries WHERE n = ?", stale)
+            db.execute(f"DELETE FROM turns WHERE {whole}", where)
+
     def search(self, text: str, limit: int = 50) -> Sequence[Turn]:
         """Messages that hold every word of `text` (the last one may be a beginning), best first."""
         wanted = match(text)
         if not wanted:
             return []
-        rows = self._read(
+        rows = self.rows(
             "SELECT turns.* FROM turns_text JOIN turns ON turns.n = turns_text.rowid"
             " WHERE turns_text MATCH ? AND turns.session NOT IN (SELECT session FROM discarded)"
             " ORDER BY turns_text.rank, turns.n DESC LIMIT ?",
@@ -224,18 +250,19 @@ class SessionStore:
     def find(self, text: str, limit: int = 100) -> Sequence[Hit]:
         """Messages in force that hold every word of `text`, newest first, with the words marked."""
         wanted = match(text)
-        return [hit_of(row) for row in self._read(FIND, (wanted, limit))] if wanted else []
+        return [hit_of(row) for row in self.rows(FIND, (wanted, limit))] if wanted else []
 
     # Summaries
 
     def summaries(self, session_id: str, strategy: str) -> Sequence[Summary]:
         """The summaries in force for one strategy, oldest turns first; merged ones are left out."""
-        rows = self._read(
-            "SELECT * FROM summaries WHERE session = ? AND strategy = ? ORDER BY first_turn, n",
-            (session_id, strategy),
-        )
+        return [s for s in self.all_summaries(session_id) if s.strategy == strategy and s.in_force]
+
+    def all_summaries(self, session_id: str) -> Sequence[Summary]:
+        """Every summary of a chat with its strategy, oldest turns first, those out of force too."""
+        rows = self.rows("SELECT * FROM summaries WHERE session = ? ORDER BY first_turn, n", (session_id,))
         gone = {n for row in rows for n in json.loads(row["replaces"])}
-        return [summary_of(row) for row in rows if row["n"] not in gone]
+        return [summary_of(row, row["n"] not in gone) for row in rows]
 
     def add_summary(
         self,
@@ -245,13 +272,19 @@ class SessionStore:
         turns: Sequence[Turn],
         text: str,
         replaces: Iterable[Summary] = (),
+        made_by: Author = "extractive",
+        dropped: int = 0,
+        note: str = "",
     ) -> None:
-        """Freeze a summary of `turns` (not empty); those it `replaces` stay stored, out of force."""
+        """Freeze a summary of `turns` (not empty); those it `replaces` stay stored, out of force.
+
+        made_by, dropped, note: as `Summary` has them.
+        """
         merged = list(replaces)
-        with self._write() as db:
+        with self.writing() as db:
             db.execute(
                 "INSERT INTO summaries(session, strategy, level, first_turn, last_turn, text, turns,"
-                " replaces, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " replaces, created_at, made_by, dropped, note) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     session_id,
                     strategy,
@@ -262,6 +295,9 @@ class SessionStore:
                     json.dumps([t.id for t in turns]),
                     json.dumps([s.n for s in merged]),
                     _now(),
+                    made_by,
+                    dropped,
+                    note,
                 ),
             )
 
@@ -275,7 +311,7 @@ class SessionStore:
                 self._db.close()
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
+    def writing(self) -> Iterator[sqlite3.Connection]:
         """One transaction; everything in it is stored, or nothing."""
         with self._lock:
             try:
@@ -289,7 +325,8 @@ class SessionStore:
             except sqlite3.Error as error:
                 raise self._failed("written", error) from error
 
-    def _read(self, query: str, values: Sequence[object] = ()) -> Sequence[sqlite3.Row]:
+    def rows(self, query: str, values: Sequence[object] = ()) -> Sequence[sqlite3.Row]:
+        """All rows of one query."""
         with self._lock:
             try:
                 return self._db.execute(query, values).fetchall()
@@ -310,7 +347,11 @@ _NOT_DISCARDED = "id NOT IN (SELECT session FROM discarded)"
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="microseconds")
+    return _utc(datetime.now(UTC))
+
+
+def _utc(when: datetime) -> str:
+    return when.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 def _as_title(text: str) -> str:

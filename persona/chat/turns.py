@@ -10,6 +10,7 @@ from persona.backends.base import Usage
 from persona.chat.events import Status
 
 TurnRole = Literal["user", "assistant"]
+Author = Literal["extractive", "abstractive", "mixed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,9 @@ class Summary:
     """A frozen block that stands for exchanges `first_turn` to `last_turn` in the prompt.
 
     level: 1 for turns folded directly, one more for each merge. turn_ids: the messages folded in.
+    made_by: who wrote its lines: `extractive` quotes, `abstractive` is the model, `mixed` both.
+    dropped: how many of the model's lines failed the check. note: why quotes stand in for the model.
+    replaces: the summaries merged into it; in_force: whether none replaced it.
     """
 
     n: int
@@ -98,6 +102,15 @@ class Summary:
     last_turn: int
     text: str
     turn_ids: tuple[str, ...]
+    made_by: Author = "extractive"
+    dropped: int = 0
+    note: str = ""
+    replaces: tuple[int, ...] = ()
+    in_force: bool = True
+
+    def as_json(self) -> dict[str, Any]:
+        """The shape of a summary in `sessions show --summaries`."""
+        return {**asdict(self), "lines": self.text.splitlines()}
 
 
 def session_of(row: sqlite3.Row) -> Session:
@@ -130,7 +143,7 @@ def turn_of(row: sqlite3.Row) -> Turn:
     )
 
 
-def summary_of(row: sqlite3.Row) -> Summary:
+def summary_of(row: sqlite3.Row, in_force: bool = True) -> Summary:
     """Summary from its row."""
     return Summary(
         n=row["n"],
@@ -140,4 +153,9 @@ def summary_of(row: sqlite3.Row) -> Summary:
         last_turn=row["last_turn"],
         text=row["text"],
         turn_ids=tuple(json.loads(row["turns"])),
+        made_by=row["made_by"],
+        dropped=row["dropped"],
+        note=row["note"],
+        replaces=tuple(json.loads(row["replaces"])),
+        in_force=in_force,
     )

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from persona.chat.engine import Engine
     from persona.chat.events import TurnFinished, TurnRequest
 
-COMPRESSIONS = ("off", "extractive")
+COMPRESSIONS = ("off", "extractive", "abstractive")
 STARTER_NOTICE = (
     "answered by the bundled starter model: it only reads what is in your messages "
     "(`persona models use` takes a larger one)"
@@ -74,11 +74,13 @@ def ask(
     note_starter(model or settings.model.name)
     with closing(open_engine(settings, model=model, progress=name_stages())) as engine:
         finished = run_turn(engine, request, stream=not as_json)
-    if as_json:
-        emit(_answer(finished))
-    else:
-        note(sources(finished.memories))
-        note(f"  go on with: persona ask --session {finished.session_id} …")
+        if as_json:
+            emit(_answer(finished))
+        else:
+            note(sources(finished.memories))
+            note(f"  go on with: persona ask --session {finished.session_id} …")
+        sys.stdout.flush()
+        engine.idle(finished.session_id, prefill=False)
     if finished.status == "partial":
         ctx.exit(130)
 

@@ -1,13 +1,16 @@
 """Extractive summaries: verbatim, cited, telling, and never above their tokens."""
 
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from persona.chat.compressor import extract, next_merge, sentences
+from knowledge.sentences import sentences
+from persona.chat import compressor
+from persona.chat.compressor import next_merge
 from persona.chat.store import Summary, Turn, TurnRole
 
 
@@ -18,6 +21,10 @@ def turn(number: int, text: str, role: TurnRole = "user") -> Turn:
 
 def count(text: str) -> int:
     return len(re.findall(r"\w+|[^\w\s]|\n", text))
+
+
+def extract(turns: Sequence[Turn], tokens: int, count: Callable[[str], int]) -> str:
+    return "\n".join(map(str, compressor.extract(turns, tokens, count)))
 
 
 def summary(n: int, level: int) -> Summary:

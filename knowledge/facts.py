@@ -1,0 +1,208 @@
+"""What people state about themselves, found by rules, with every relative date resolved when it was told.
+
+A statement is a sentence, verbatim. What it settles is its attribute ("home", "sister: name"): a newer
+statement on the same attribute is the one in force. Where several may hold at once ("I'm allergic to
+nuts") there is no attribute, and nothing is ever superseded by a guess. English and German.
+Knows nothing of where facts are kept.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Literal
+
+from knowledge.lexical import terms
+from knowledge.reldates import resolved
+from knowledge.sentences import sentences
+
+Origin = Literal["rules", "model"]
+
+SURE, LIKELY = 0.9, 0.6
+"""Confidence in a statement whose attribute a rule names, and in any other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One thing told. text: the sentence. dated: the same with its relative dates resolved.
+    attribute: what it settles, None where several may hold. confidence: 0 to 1."""
+
+    text: str
+    dated: str
+    attribute: str | None
+    confidence: float
+    origin: Origin = "rules"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A statement with its proof. subject: who told it of themselves, None for the owner.
+
+    sources: ids of the messages that prove it. told_at: when it was told, from when it holds.
+    valid_until, superseded_by: when it was told otherwise, and by which fact; None while it holds.
+    """
+
+    id: str
+    subject: str | None
+    attribute: str | None
+    text: str
+    dated: str
+    sources: tuple[str, ...]
+    session_id: str
+    number: int
+    told_at: datetime
+    confidence: float
+    origin: Origin
+    valid_until: datetime | None = None
+    superseded_by: str | None = None
+
+    def as_json(self, owner: str) -> dict[str, Any]:
+        """One row of `memory facts`; `owner` is the name to show for the owner."""
+        return {
+            "id": self.id,
+            "subject": self.subject or owner,
+            "attribute": self.attribute,
+            "text": self.dated,
+            "told_at": self.told_at.isoformat(),
+            "valid_from": self.told_at.isoformat(),
+            "valid_until": self.valid_until.isoformat() if self.valid_until else None,
+            "superseded_by": self.superseded_by,
+            "confidence": self.confidence,
+            "origin": self.origin,
+            "sources": [
+                {"id": source, "session": self.session_id, "turn": self.number, "text": self.text}
+                for source in self.sources
+            ],
+        }
+
+
+def statements(text: str, now: datetime) -> list[Statement]:
+    """What the author of `text`, written at `now`, states of themselves; a sentence that settles
+    several attributes gives one statement for each."""
+    found: list[Statement] = []
+    for sentence in sentences(text):
+        if not _tells(sentence):
+            continue
+        settled = list(dict.fromkeys(_attributes(sentence)))
+        if not settled and not _REMEMBER.search(sentence) and not _states(sentence):
+            continue
+        dated = resolved(sentence, now)
+        found += [Statement(sentence, dated, attribute, SURE) for attribute in settled]
+        if not settled:
+            found.append(Statement(sentence, dated, None, LIKELY))
+    return found
+
+
+def in_force(facts: Sequence[Fact]) -> list[Fact]:
+    """`facts`, oldest first, with what each was superseded by: the next on the same attribute of the
+    same subject. Nothing stored is changed, so that taking one away brings back the one before."""
+    following: dict[tuple[str | None, str], Fact] = {}
+    found: list[Fact] = []
+    for fact in reversed(facts):
+        if fact.attribute is not None:
+            newer = following.get((fact.subject, fact.attribute))
+            following[fact.subject, fact.attribute] = fact
+            if newer is not None:
+                fact = replace(fact, valid_until=newer.told_at, superseded_by=newer.id)
+        found.append(fact)
+    return found[::-1]
+
+
+def cues(attribute: str | None) -> Iterable[str]:
+    """Words by which a question may ask for an attribute besides those of the statement."""
+    if attribute is None:
+        return ()
+    of, _, what = attribute.rpartition(": ")
+    return (*terms(of), *_CUES.get(what, terms(what)))
+
+
+_CUES = {
+    "home": ("live", "lives", "living", "city", "town", "home", "address", "move", "moved", "reside"),
+    "job": ("job", "work", "profession", "occupation", "earn"),
+    "employer": ("work", "job", "company", "employer", "employed"),
+    "age": ("old", "age"),
+    "birth": ("born", "birthday", "birth"),
+    "name": ("name", "called", "named"),
+}
+
+_NAMED_THINGS = (
+    r"name|surname|nickname|username|birthday|age|height|weight|job|profession|employer|boss|doctor|dentist|"
+    r"address|e-?mail(?: address)?|(?:phone |mobile |room |flat |locker |house )?number|postcode|zip code|"
+    r"(?:shoe |ring |shirt )?size|blood type|star sign|pin|licen[cs]e plate|landlord|hometown|"
+    r"(?:favou?rite|lucky|first|new) [\w -]{2,24}?"
+)
+_A_THING = r"(?P<of>(?!name\b)[\w-]+(?: [\w-]+){0,2}?)"
+_IS = r"(?:\s+(?:is|was|are|will be)|['’]s|:)\s+(?:now\s+|still\s+)?"
+_I = r"\b(?:i|we)"
+_PLACE = r"(?!the\b|a\b|an\b|my\b|our\b|another\b|bed\b)\w"
+
+
+def _rule(pattern: str, attribute: str) -> tuple[re.Pattern[str], str]:
+    return re.compile(pattern, re.IGNORECASE), attribute
+
+
+_RULES = (
+    _rule(rf"\bmy\s+{_A_THING}['’]s\s+(?P<what>{_NAMED_THINGS}){_IS}\w", "{of}: {what}"),
+    _rule(rf"\bmy\s+{_A_THING}{_IS}(?:called|named)\s+\w", "{of}: name"),
+    _rule(rf"\b(?:named|called)\s+(?:my|our|the)\s+{_A_THING}\s+(?=[A-Z])", "{of}: name"),
+    _rule(rf"\bmy\s+{_A_THING}\s+(?:now\s+)?(?:lives in|moved to)\s+{_PLACE}", "{of}: home"),
+    _rule(rf"\bmy\s+{_A_THING}\s+(?:works (?:at|for))\s+\w", "{of}: employer"),
+    _rule(rf"\bmy\s+{_A_THING}\s+works as\s+\w", "{of}: job"),
+    _rule(rf"\bmy\s+(?P<what>{_NAMED_THINGS}){_IS}\w", "{what}"),
+    _rule(rf"{_I}(?:['’]ve| have)?(?: just| recently| finally)? moved to\s+{_PLACE}", "home"),
+    _rule(rf"{_I}(?:['’]m| am|['’]re| are)?(?: now| currently)? (?:live|living) in\s+{_PLACE}", "home"),
+    _rule(rf"{_I}(?:['’]m| am)?(?: now)? work(?:ing)? (?:at|for)\s+\w", "employer"),
+    _rule(rf"{_I}(?:['’]m| am)?(?: now)? work(?:ing)? as\s+\w", "job"),
+    _rule(r"\bi(?:['’]m| am| turned)\s+\d{1,3}(?:\s+years old|$|[.,!])", "age"),
+    _rule(r"\bi was born\s+(?:on|in)\s+\w", "birth"),
+    _rule(r"\b(?:call me|i(?:['’]m| am) called)\s+\w", "name"),
+    _rule(r"\bich heiße\s+\w", "name"),
+    _rule(r"\bich (?:wohne|lebe)(?: jetzt)? in\s+\w", "home"),
+    _rule(r"\bich bin nach\s+\w+ gezogen", "home"),
+    _rule(r"\bich arbeite(?: jetzt)? (?:bei|für)\s+\w", "employer"),
+    _rule(r"\bmeine?r? (?P<of>[\w-]+) heißt\s+\w", "{of}: name"),
+)
+
+_REMEMBER = re.compile(
+    r"\b(?:remember|note|don['’]t forget|keep in mind|for the record|just so you know|"
+    r"merk dir|vergiss nicht)\b",
+    re.IGNORECASE,
+)
+_NOT_TOLD = re.compile(
+    r"\?\s*$|^\W*(?:if|what if|suppose|imagine|when|wenn|falls)\b|\b(?:i wish|would i|should i|can i|do i|"
+    r"i don['’]t know|i wonder|remember (?:when|how|what))\b",
+    re.IGNORECASE,
+)
+_STATES = re.compile(
+    r"\b(?:my|mine|our|mein\w*|unser\w*)\s+\w|"
+    r"\b(?:i|we)(?:['’](?:m|ve|d|re|ll)\b|\s+(?:just |also |really |always |never |only |finally )*(?:am|was|"
+    r"have|had|got|own|bought|sold|adopted|love|like|hate|prefer|enjoy|play|speak|study|studied|drive|need|"
+    r"decided|chose|plan|want|married|met|start|started|finish|finished|join|joined|quit|won|lost|found|"
+    r"booked|paid|pay|owe|grew up|collect|keep|kept|take|took|wear|eat|drink|use|leave|left|lent|borrowed|"
+    r"learn|learned|teach|taught|went|go|came|visit|visited|saw|read|wrote|made|built|broke|hid|parked|put|"
+    r"named|called|will|can['’]?t|cannot|don['’]t|did|ordered|signed|switched|moved|live|work)\b)|"
+    r"\b(?:ich)\s+(?:bin|habe|mag|hasse|liebe|brauche|spreche|spiele|will|werde|kann)\b",
+    re.IGNORECASE,
+)
+_PASSING = re.compile(
+    r"\bi(?:['’]m| am)\s+(?:fine|good|ok|okay|well|tired|back|here|sure|sorry|glad|so|not sure|afraid|bored|"
+    r"happy|hungry|great|done|confused|curious|wondering|asking|kidding|joking|going to bed)\b|"
+    r"\bi (?:have|had|got) (?:a|another|one more|no) (?:question|idea|clue)\b|\bmy (?:bad|god|question)\b",
+    re.IGNORECASE,
+)
+_LEAST_TERMS = 1
+
+
+def _tells(sentence: str) -> bool:
+    return not _NOT_TOLD.search(sentence) and len(terms(sentence)) >= _LEAST_TERMS
+
+
+def _states(sentence: str) -> bool:
+    return bool(_STATES.search(sentence)) and not _PASSING.search(sentence)
+
+
+def _attributes(sentence: str) -> Iterator[str]:
+    for pattern, attribute in _RULES:
+        for match in pattern.finditer(sentence):
+            named = {k: " ".join(v.casefold().split()) for k, v in match.groupdict().items() if v}
+            yield attribute.format(**named)

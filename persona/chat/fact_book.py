@@ -1,0 +1,75 @@
+"""The facts that users told in their chats, beside the turns that prove them. A reply is never a fact.
+
+They live in the session store, not in the archive: a fact and its proof are written and deleted in one
+transaction, and a chat can remember what it was told while the archive is switched off.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from knowledge.facts import Fact, Statement, in_force, statements
+from persona.chat.store import SessionStore
+from persona.chat.turns import Turn
+
+
+class FactBook:
+    """Facts in the session store. Raises SessionError as it does."""
+
+    def __init__(self, sessions: SessionStore) -> None:
+        self._sessions = sessions
+
+    def learn(self, turns: Iterable[Turn]) -> None:
+        """Write down what the users' `turns` state; a turn already read adds nothing."""
+        found = [
+            (turn, statement)
+            for turn in turns
+            if turn.role == "user"
+            for statement in statements(turn.text, turn.created_at.astimezone())
+        ]
+        self.add(found)
+
+    def add(self, found: Sequence[tuple[Turn, Statement]]) -> None:
+        """Write down statements, each with the turn that proves it."""
+        rows = [
+            (_id(turn, s), turn.id, turn.correspondent, s.attribute, s.text, s.dated, s.confidence, s.origin)
+            for turn, s in found
+        ]
+        if rows:
+            with self._sessions.writing() as db:
+                db.executemany(
+                    "INSERT OR IGNORE INTO facts(id, turn, subject, attribute, text, dated, confidence,"
+                    " origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    rows,
+                )
+
+    def told(self, session_id: str | None = None) -> list[Fact]:
+        """Every fact of one chat, or of all, oldest first, each with what superseded it there."""
+        rows = self._sessions.rows(
+            "SELECT f.*, t.session, t.number, t.created_at FROM facts f JOIN turns t ON t.id = f.turn"
+            " WHERE ? IS NULL OR t.session = ? ORDER BY t.created_at, t.n, f.n",
+            (session_id, session_id),
+        )
+        return in_force(
+            [
+                Fact(
+                    id=row["id"],
+                    subject=row["subject"],
+                    attribute=row["attribute"],
+                    text=row["text"],
+                    dated=row["dated"],
+                    sources=(row["turn"],),
+                    session_id=row["session"],
+                    number=row["number"],
+                    told_at=datetime.fromisoformat(row["created_at"]),
+                    confidence=row["confidence"],
+                    origin=row["origin"],
+                )
+                for row in rows
+            ]
+        )
+
+
+def _id(turn: Turn, statement: Statement) -> str:
+    made_of = f"{turn.id}\n{statement.attribute}\n{statement.text}"
+    return f"f-{hashlib.sha256(made_of.encode()).hexdigest()[:10]}"

@@ -1,0 +1,170 @@
+"""Folding: turns leave the prompt, and a frozen summary takes their place.
+
+A summary is made of its original turns, at every level, and checked against them; it is never made of
+summaries. At most one model call a fold, and only when there is time for one.
+"""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from persona.backends.base import Backend
+from persona.chat import abstract, compressor
+from persona.chat.budget import TokenCounter, window_of
+from persona.chat.fact_book import FactBook
+from persona.chat.lines import Line, by_number, grounded, parse
+from persona.chat.store import SessionStore
+from persona.chat.turns import Author, Turn
+from persona.config import Compression
+from persona.errors import ModelError
+
+_log = logging.getLogger(__name__)
+
+_LEAST_SUMMARY_TOKENS = 48
+"""A summary may take this much, however little was folded: a line or two."""
+
+_MODEL_SHARE = 0.7
+"""Most of a summary that a model's lines may take: the rest is for facts they left out."""
+
+
+class Interrupted(Exception):
+    """A turn wants the model before the summary was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to fold. limit: most tokens for all summaries of the chat. cancel: set when the model is
+    wanted elsewhere; None when there is no time to ask the model at all."""
+
+    session_id: str
+    strategy: Compression
+    limit: int
+    cancel: threading.Event | None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The lines of a summary and who wrote them, as `Summary` has it."""
+
+    text: str
+    made_by: Author
+    dropped: int = 0
+    note: str = ""
+
+
+class Folder:
+    """Writes and merges the summaries of the chats in `sessions`."""
+
+    def __init__(
+        self, sessions: SessionStore, backend: Backend, counter: TokenCounter, facts: FactBook
+    ) -> None:
+        self._sessions = sessions
+        self._backend = backend
+        self._counter = counter
+        self._facts = facts
+
+    def fold(self, job: Job, turns: Sequence[Turn]) -> None:
+        """Freeze a summary of `turns`, and merge what then is too much.
+
+        Raises Interrupted, with nothing written, when `job.cancel` was set while the model wrote.
+        """
+        self._facts.learn(turns)
+        folded = sum(self._counter.turn(t.id, t.text) for t in turns)
+        tokens = min(max(int(folded * compressor.SHARE), _LEAST_SUMMARY_TOKENS), job.limit // 2)
+        # The one call goes to the block that will stand: a merge reads these turns again at once.
+        merges = self._standing(job) + tokens > job.limit
+        written = self._write(job, turns, tokens, asks=not merges)
+        self._sessions.add_summary(
+            job.session_id,
+            strategy=job.strategy,
+            turns=turns,
+            text=written.text,
+            made_by=written.made_by,
+            dropped=written.dropped,
+            note=written.note,
+        )
+        self._merge(job, asks=merges)
+
+    def _merge(self, job: Job, *, asks: bool) -> None:
+        """Merge the oldest summaries of the lowest level, from their original turns, until all fit."""
+        while self._standing(job) > job.limit:
+            standing = [s for s in self._sessions.summaries(job.session_id, job.strategy) if s.text]
+            merged = compressor.next_merge(standing)
+            half = self._counter.texts([s.text for s in merged]) // 2
+            wanted = {turn_id for s in merged for turn_id in s.turn_ids}
+            turns = [t for t in self._sessions.turns(job.session_id) if t.id in wanted]
+            try:
+                written = self._write(job, turns, half, asks=asks)
+            except Interrupted:
+                written = self._write(job, turns, half, asks=False)
+            asks = False
+            self._sessions.add_summary(
+                job.session_id,
+                strategy=job.strategy,
+                turns=turns,
+                text=written.text,
+                replaces=merged,
+                made_by=written.made_by,
+                dropped=written.dropped,
+                note=written.note,
+            )
+
+    def _standing(self, job: Job) -> int:
+        standing = self._sessions.summaries(job.session_id, job.strategy)
+        return self._counter.texts([s.text for s in standing if s.text])
+
+    def _write(self, job: Job, turns: Sequence[Turn], tokens: int, *, asks: bool) -> Written:
+        """Lines on `turns`: the model's where it may be asked and they hold, quotes for the rest."""
+        lines: list[Line] = []
+        dropped, note = 0, ""
+        if job.strategy == "abstractive":
+            if asks and job.cancel is not None:
+                lines, dropped, note = self._ask(turns, int(tokens * _MODEL_SHARE), job.cancel)
+            else:
+                note = "no model call left in this fold" if job.cancel else "no quiet moment for the model"
+        spent = self._counter.texts([str(line) for line in lines])
+        quotes = compressor.extract(
+            turns, tokens - spent, self._counter.text, self._known(job, turns), told=lines
+        )
+        said = by_number(turns)
+        kept = [line for line in quotes if grounded(line, said)]
+        text = "\n".join(str(line) for line in sorted([*lines, *kept], key=lambda line: line.numbers[0]))
+        made_by: Author = "extractive" if not lines else "mixed" if kept else "abstractive"
+        return Written(text, made_by, dropped, note)
+
+    def _ask(
+        self, turns: Sequence[Turn], tokens: int, cancel: threading.Event
+    ) -> tuple[list[Line], int, str]:
+        """The model's lines that hold and fit, how many were dropped, and why none is left."""
+        room = min(tokens, window_of(self._backend.info) // 3)
+        try:
+            text = abstract.write(self._backend, turns, room, cancel)
+        except ModelError as error:
+            _log.warning("no summary by the model: %s", type(error).__name__)
+            return [], 0, "the model failed"
+        if text is None:
+            raise Interrupted
+        said = by_number(turns)
+        proposed = list(dict.fromkeys(parse(text)))
+        kept: list[Line] = []
+        for line in proposed:
+            fits = self._counter.texts([str(other) for other in (*kept, line)]) <= tokens
+            if grounded(line, said) and fits:
+                kept.append(line)
+        dropped = len(proposed) - len(kept)
+        if kept:
+            return kept, dropped, ""
+        wrong = "no line of the model's was in its turns" if proposed else "the model wrote no cited line"
+        return [], dropped, wrong
+
+    def _known(self, job: Job, turns: Sequence[Turn]) -> compressor.Facts:
+        """How to serve the sentences of `turns` that tell facts."""
+        wanted = {t.id for t in turns}
+        known: dict[tuple[str, str], str | None] = {}
+        for fact in self._facts.told(job.session_id):
+            [turn_id] = fact.sources
+            if turn_id in wanted:
+                held = known.get((turn_id, fact.text))
+                known[turn_id, fact.text] = held if fact.superseded_by else fact.dated
+        return known

@@ -1,0 +1,149 @@
+"""What this chat's own earlier turns hold on a question, once they have left the prompt.
+
+Facts told and folded turns are searched by words, and served as memories beside those of the archive:
+
+    [1] 12 March 2024, user, this chat: my dog is called Rufus
+
+Knows nothing of models; it is given what a served memory costs.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import log
+
+from knowledge.facts import Fact, cues
+from knowledge.lexical import fold, terms
+from knowledge.records import Memory
+from knowledge.serving import Cost, excerpt
+from persona.chat.fact_book import FactBook
+from persona.chat.lines import ME, USER
+from persona.chat.store import SessionStore, Turn
+
+PLACE = "this chat"
+"""Where such a memory comes from, as the prompt says it."""
+
+ENOUGH = 0.34
+"""Share of a question's words, rare ones weighing more, that must be found."""
+
+MOST = 5
+
+_ASKED_AGAIN = 0.4
+_REPLY = 0.6
+_OWN = re.compile(r"\b(?:i|i['’]\w+|my|me|mine|we|our|us|ich|mein\w*|mir|mich|wir|unser\w*)\b", re.IGNORECASE)
+_STEM = 4
+"""A word matches by its beginning, two letters off its end at most, from this many letters on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is searched for. before: only exchanges of a lower number, the others are in the prompt.
+    shown: the summaries in the prompt. turns: whether folded turns may be served, or facts only."""
+
+    text: str
+    session_id: str
+    before: int
+    shown: Sequence[str] = ()
+    turns: bool = True
+
+    @property
+    def is_on_the_user(self) -> bool:
+        """Whether it asks about the user, who told of themselves here, rather than about the twin."""
+        return bool(_OWN.search(self.text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    turn: Turn
+    text: str
+    words: frozenset[str]
+    weight: float
+    why: str
+
+
+class ChatRecall:
+    """Searches one chat at a time."""
+
+    def __init__(self, sessions: SessionStore, facts: FactBook) -> None:
+        self._sessions = sessions
+        self._facts = facts
+
+    def search(self, question: Question, *, budget_tokens: int | None, cost: Cost) -> list[Memory]:
+        """What answers `question`, best first, within the budget; [] when the evidence is weak."""
+        asked = {stem(word) for word in terms(question.text)}
+        if not asked:
+            return []
+        shown = "\n".join(question.shown)
+        found = [f for f in self._candidates(question, asked) if f.text not in shown]
+        rarity = {w: log(1 + len(found) / (1 + sum(w in f.words for f in found))) + 0.1 for w in asked}
+        whole = sum(rarity.values())
+
+        def score(f: _Found) -> float:
+            return f.weight * sum(rarity[w] for w in asked & f.words) / whole
+
+        served: list[Memory] = []
+        taken: set[str] = set()
+        for f in sorted(found, key=lambda f: (-score(f), -f.turn.number)):
+            if score(f) < ENOUGH or len(served) == MOST:
+                break
+            memory = _memory(f, len(served) + 1, score(f), terms(question.text))
+            fits = budget_tokens is None or cost([*served, memory]) <= budget_tokens
+            if f.turn.id not in taken and fits:
+                served.append(memory)
+                taken.add(f.turn.id)
+        return served
+
+    def _candidates(self, question: Question, asked: set[str]) -> Iterable[_Found]:
+        turns = {t.id: t for t in self._sessions.turns(question.session_id) if t.number < question.before}
+        outdated: set[str] = set()
+        for fact in self._facts.told(question.session_id):
+            [turn_id] = fact.sources
+            if fact.superseded_by:
+                outdated.add(turn_id)
+            elif turn_id in turns:
+                yield _told(fact, turns[turn_id])
+        if not question.turns:
+            return
+        for turn in turns.values():
+            words = _words(turn.text)
+            if asked & words:
+                weight = 1.0 if turn.role == "user" else _REPLY
+                weight *= _ASKED_AGAIN if turn.text.rstrip().endswith("?") else 1.0
+                weight *= 0.9 if turn.id in outdated else 1.0
+                yield _Found(turn, turn.text, words, weight, "words said in this chat")
+
+
+def stem(word: str) -> str:
+    """The beginning by which a folded word is compared: `decided` and `decide` are one."""
+    return word[: max(_STEM, len(word) - 2)]
+
+
+def _words(text: str) -> frozenset[str]:
+    """Every beginning of every word of `text` that a question's stem may be."""
+    return frozenset(
+        folded[:end]
+        for folded in map(fold, re.findall(r"\w+", text))
+        for end in range(max(_STEM, len(folded) - 3), len(folded) + 1)
+    )
+
+
+def _told(fact: Fact, turn: Turn) -> _Found:
+    words = _words(f"{fact.dated} {' '.join(cues(fact.attribute))}")
+    return _Found(turn, fact.dated, words, 1.0, "told in this chat")
+
+
+def _memory(found: _Found, rank: int, score: float, words: Sequence[str]) -> Memory:
+    turn = found.turn
+    return Memory(
+        id=turn.id,
+        text=excerpt(found.text, frozenset(words)),
+        author=USER if turn.role == "user" else ME,
+        is_self=turn.role == "assistant",
+        sent_at=turn.created_at.astimezone(),
+        source=PLACE,
+        conversation="",
+        conversation_id=turn.session_id,
+        rank=rank,
+        score=round(score, 4),
+        why=f"{found.why} (turn {turn.number})",
+    )
