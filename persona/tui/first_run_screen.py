@@ -27,9 +27,9 @@ class FirstRunScreen(Screen[None]):
     """Leads through the steps of `first_run` from where it stands."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back", priority=True),
-        Binding("ctrl+n", "go_on", "Continue", priority=True),
-        Binding("ctrl+s", "skip", "Skip", priority=True),
+        Binding("escape", "back", "Back"),
+        Binding("ctrl+n", "go_on", "Continue"),
+        Binding("ctrl+s", "skip", "Skip"),
     ]
     DEFAULT_CSS = """
     FirstRunScreen { layout: vertical; background: $background; }

@@ -1,7 +1,7 @@
 """The chat, through its keys and what it shows, over an engine with scripted words."""
 
 import pytest
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.widgets import Footer, Static
 
 from knowledge.records import Memory
@@ -39,6 +39,16 @@ async def test_a_question_is_picked_with_the_mouse(engine: ScriptedEngine) -> No
         await pilot.click(Questions, offset=(5, 1))
         await wait_until(pilot, lambda: engine.requests)
         assert engine.requests[0].text == QUESTIONS[1]
+
+
+async def test_letters_typed_just_before_enter_are_sent_with_it(engine: ScriptedEngine) -> None:
+    async with make_app(engine).run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        for letter in "hello":
+            pilot.app.post_message(Key(letter, letter))
+        pilot.app.post_message(Key("enter", "\r"))
+        await wait_until(pilot, lambda: engine.requests)
+        assert engine.requests[0].text == "hello"
 
 
 async def test_a_reply_appears_while_it_is_still_being_said(engine: ScriptedEngine) -> None:

@@ -22,7 +22,7 @@ class Prompt(TextArea):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="prompt.send", show=False, priority=True),
+        Binding("enter", "send", "Send", id="prompt.send", show=False),
         Binding("ctrl+j,shift+enter", "newline", "New line", id="prompt.newline", show=False),
         Binding("alt+y", "redo", "Redo", id="prompt.redo", show=False),
     ]
@@ -44,6 +44,13 @@ class Prompt(TextArea):
             show_line_numbers=False,
             highlight_cursor_line=False,
         )
+
+    async def _on_key(self, event: events.Key) -> None:
+        # A priority binding would overtake letters typed just before it while the app is busy.
+        if any(b.action == "send" for b in self._bindings.key_to_bindings.get(event.key, ())):
+            event.stop()
+            event.prevent_default()
+            self.action_send()
 
     def action_send(self) -> None:
         """Send what is written, unless it is blank."""
