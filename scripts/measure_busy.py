@@ -80,6 +80,12 @@ class Terminal:
         """Write bytes as a keyboard would."""
         os.write(self._fd, keys)
 
+    def sent(self, answered: Callable[[], bool]) -> bool:
+        """Whether what is written was answered; sends it again: the model may not be opening yet."""
+        self.press(ENTER)
+        time.sleep(0.5)
+        return answered()
+
     def close(self) -> None:
         """End the program."""
         os.kill(self._pid, signal.SIGKILL)
@@ -93,10 +99,9 @@ def chatting(home: Path) -> Iterator[Terminal]:
     terminal = Terminal(home)
     try:
         terminal.read_until("Write a message")
-        time.sleep(2.0)  # the first frame comes before the model is being opened
         before = len(speeds())
-        terminal.press(b"hello" + ENTER)
-        terminal.wait_for(lambda: len(speeds()) > before)
+        terminal.press(b"hello")
+        terminal.wait_for(lambda: terminal.sent(lambda: len(speeds()) > before))
         yield terminal
     finally:
         terminal.close()
