@@ -137,6 +137,23 @@ def google_files(*records: object) -> dict[str, str]:
     }
 
 
+def signal_record(text: str = "hello", second: int = 0, **fields: object) -> dict[str, object]:
+    """A plain message of the owner's, as signal-export writes it."""
+    record = {"date": f"2024-03-12T10:00:{second:02}.123000", "sender": "Me", "body": f"{text}  "}
+    return {**record, "quote": "", "sticker": None, "reactions": [], "attachments": [], **fields}
+
+
+def signal_data(*records: object) -> str:
+    """`data.json` of one chat, an object a line."""
+    return "".join(f"{json.dumps(record)}\n" for record in records)
+
+
+def imessage_chat(*said: str) -> str:
+    """A chat of the owner's as imessage-exporter writes it, a message a minute."""
+    blocks = [f"Mar 12, 2024 10:{minute:02}:00 AM\nMe\n{text}\n\n" for minute, text in enumerate(said)]
+    return "".join(blocks)
+
+
 def write_folder(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """These files below `folder`."""
     for name, content in files.items():

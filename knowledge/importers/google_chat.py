@@ -3,7 +3,6 @@
 Dates are written in the words of the account's language. English is read; other languages say so.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from knowledge.importers.derived_ids import digest
 from knowledge.importers.json_stream import array_items
 from knowledge.importers.source import UNREADABLE, Source
 from knowledge.records import Identity, ImportReport, Kind, Message
@@ -139,8 +139,12 @@ class _Space:
         quoted = (record.get("quoted_message_metadata") or {}).get("message_id")
         answered = f"google-chat:{quoted}" if quoted else thread if not _opens(record) else None
         edited = record.get("updated_date")
+        # records of old exports have no ids
+        own = "/".join(parts) or digest(
+            key, str(record.get("topic_id")), str(record["created_date"]), author.id, text
+        )
         return Message(
-            id="google-chat:" + ("/".join(parts) if parts else _digest(key, record, author, text)),
+            id=f"google-chat:{own}",
             source=GoogleChatImporter.name,
             conversation_id=f"google-chat:{key}",
             conversation=self.name or key or "Google Chat",
@@ -172,12 +176,6 @@ def _identity(creator: Mapping[str, Any]) -> Identity:
     name, address = str(creator.get("name") or ""), str(creator.get("email") or "").lower()
     own = address or name or "unknown"
     return Identity(f"google-chat:{own}", name or own, tuple(alias for alias in (name, address) if alias))
-
-
-def _digest(key: str, record: Mapping[str, Any], author: Identity, text: str) -> str:
-    """An id for old exports, whose records have none."""
-    said = "\n".join([key, str(record.get("topic_id")), str(record["created_date"]), author.id, text])
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
 
 def _kind(record: Mapping[str, Any]) -> Kind:

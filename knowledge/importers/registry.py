@@ -8,9 +8,11 @@ from knowledge.errors import ImportFailed
 from knowledge.importers.base import Importer
 from knowledge.importers.discord import DiscordImporter
 from knowledge.importers.google_chat import GoogleChatImporter
+from knowledge.importers.imessage import IMessageImporter
 from knowledge.importers.mail import EmailImporter
 from knowledge.importers.meta import MetaImporter
 from knowledge.importers.notes import NotesImporter, is_note
+from knowledge.importers.signal import SignalImporter
 from knowledge.importers.slack import SlackImporter
 from knowledge.importers.source import UNREADABLE, EmptyBox, FileBox, Limits, Source, is_zip, open_source
 from knowledge.importers.telegram import TelegramImporter
@@ -21,6 +23,8 @@ IMPORTERS: tuple[Importer, ...] = (
     SlackImporter(),
     DiscordImporter(),
     EmailImporter(),
+    SignalImporter(),
+    IMessageImporter(),
     WhatsAppImporter(),
     TelegramImporter(),
     MetaImporter("messenger"),

@@ -4,7 +4,6 @@ A record is identified by its chat and its own number. `date` is local time, so 
 taken where it is there.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from knowledge.importers.derived_ids import digest
 from knowledge.importers.json_stream import arrays, innermost
 from knowledge.importers.source import UNREADABLE, Source
 from knowledge.importers.wall_clock import wall_clock
@@ -153,8 +153,7 @@ def _own_id(record: Mapping[str, Any], author: Identity, text: str) -> str:
     """The record's number; where an exporter left it out, one made of its time, author and words."""
     if "id" in record:
         return str(int(record["id"]))
-    said = "\n".join([str(record.get("date_unixtime") or record.get("date")), author.id, text])
-    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()[:20]
+    return digest(str(record.get("date_unixtime") or record.get("date")), author.id, text)
 
 
 def _plain(text: Any) -> str:

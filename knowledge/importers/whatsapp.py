@@ -5,16 +5,15 @@ words and a number among equal ones, so that overlapping exports merge; times ar
 computer's. A file is read twice: once to learn its shape, the order of its dates and who speaks.
 """
 
-import hashlib
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from knowledge.importers.derived_ids import DerivedIds, digest
 from knowledge.importers.source import UNREADABLE, Source
 from knowledge.importers.wall_clock import ZONE_GUESSED, wall_clock
 from knowledge.importers.whatsapp_dates import DayOrder, Order, header
@@ -141,9 +140,8 @@ class _Chat:
         self._order = order
         speakers = sorted({plain_name(name) for name in survey.speakers if not _open_quote(name)})
         self._name = title or ", ".join(speakers)[:80] or "WhatsApp"
-        self._key = title.casefold() if title else _digest("\n".join(speakers))
-        self._minute: datetime | None = None
-        self._equal: Counter[str] = Counter()
+        self._key = title.casefold() if title else digest(*speakers)
+        self._ids = DerivedIds(self._key)
 
     def messages(self, stream: BinaryIO, name: str, report: ImportReport) -> Iterator[Message]:
         """Every record with its continuation lines; counts what is no record or too long."""
@@ -184,15 +182,8 @@ class _Chat:
         author, said = self._survey.split(written)
         heard = words(said)
         kind = heard.kind if author else Kind.SYSTEM
-        minute = when.replace(second=0)
-        if minute != self._minute:
-            self._minute = minute
-            self._equal.clear()
-        own = _digest("\n".join([self._key, minute.isoformat(), author, heard.text.strip()]))
-        self._equal[own] += 1
-        number = self._equal[own]
         return Message(
-            id=f"whatsapp:{own}" if number == 1 else f"whatsapp:{own}-{number}",
+            id="whatsapp:" + self._ids.of(when.replace(second=0), author, heard.text),
             source=WhatsAppImporter.name,
             conversation_id=f"whatsapp:{self._key}",
             conversation=self._name,
@@ -232,7 +223,3 @@ def _lines(stream: BinaryIO) -> Iterator[str]:
 
 def _open_quote(name: str) -> bool:
     return name.count('"') % 2 == 1 or any(name.count(o) > name.count(c) for o, c in ("“”", "«»", "„“"))
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]

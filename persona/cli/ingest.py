@@ -16,6 +16,8 @@ SOURCES = (
     "slack",
     "discord",
     "email",
+    "signal",
+    "imessage",
     "whatsapp",
     "telegram",
     "messenger",
