@@ -7,7 +7,7 @@ from persona import models
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A model to choose. name: for `models use` and `models pull`. here: whether it needs no download."""
+    """A model to choose. name: for `models use` and `pull`. here: whether it needs no download."""
 
     name: str
     about: str
@@ -20,7 +20,7 @@ def choices() -> list[Choice]:
     fitting = models.suggested()
     reason = {fitting.name: f"suggested: {fitting.reason}"}
     first = dict.fromkeys([fitting.name, models.STARTER])
-    found = [Choice(str(gguf.path), f"found in {gguf.store}", True) for gguf in models.found()]
+    found = [Choice(model.name, f"found in {model.store}", True) for model in models.found()]
     listed = [_choice(known[name], reason) for name in first]
     rest = [_choice(entry, reason) for name, entry in known.items() if name not in first]
     return [*listed, *found, *rest]

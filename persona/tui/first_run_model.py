@@ -122,9 +122,12 @@ class ModelStep(Step):
     def _take(self, choice: Choice, cancel: threading.Event) -> None:
         from persona import models
 
+        def pulled(now: Progress) -> None:
+            self.post_message(self.Pulled(now))
+
         try:
             if not choice.here:
-                models.pull(choice.name, lambda now: self.post_message(self.Pulled(now)), cancel)
+                models.pull(choice.name, pulled, cancel)
             if not cancel.is_set():
                 models.use(choice.name)
         except Exception as error:
