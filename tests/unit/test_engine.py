@@ -1,125 +1,20 @@
 """The road of one turn: stored first, laid out within the budget, streamed, stored as it is said."""
 
-import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from queued_backend import QueuedBackend
+from house import NOW, House, finished, make_house, memory
 
-from knowledge.records import Memory
 from persona.backends.base import TextDelta, ThinkingDelta
-from persona.chat.card import PersonaCard
-from persona.chat.engine import Engine
-from persona.chat.events import PromptReady, Retrieved, TurnEvent, TurnFinished, TurnRequest, TurnStarted
+from persona.chat.events import PromptReady, Retrieved, TurnFinished, TurnRequest, TurnStarted
 from persona.chat.store import SessionStore
-from persona.config import ChatSettings, Compression, MemorySettings, Settings
 from persona.errors import ModelError, SessionError
-
-NOW = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
-
-
-def memory(rank: int, text: str, words: int = 0) -> Memory:
-    return Memory(
-        id=f"slack:C1:{rank}",
-        text=text + " blah" * words,
-        author="Mira Sol",
-        is_self=True,
-        sent_at=datetime(2024, 3, rank, tzinfo=UTC),
-        source="slack",
-        conversation="#general",
-        conversation_id="slack:C1",
-        rank=rank,
-        score=1 / rank,
-        why="words: ring",
-    )
-
-
-@dataclass
-class Shelf:
-    """What a memory store gives for a search, within the budget it is asked to keep."""
-
-    holds: list[Memory] = field(default_factory=list)
-    asked: list[tuple[str, tuple[str, ...], int | None]] = field(default_factory=list)
-    fails: Exception | None = None
-    closed: bool = False
-    embedded: int = 0
-
-    def embed_pending(
-        self, progress: object = None, cancel: threading.Event | None = None, *, apart: bool = False
-    ) -> int:
-        assert apart
-        self.embedded += 1
-        return 0
-
-    def search(
-        self,
-        query: str,
-        *,
-        now: datetime,
-        budget_tokens: int | None = 600,
-        cost: Callable[[Sequence[Memory]], int],
-        k: int | None = None,
-        context: Sequence[str] = (),
-    ) -> list[Memory]:
-        self.asked.append((query, tuple(context), budget_tokens))
-        if self.fails:
-            raise self.fails
-        served: list[Memory] = []
-        for item in self.holds:
-            if cost([*served, item]) <= (budget_tokens or 0):
-                served.append(item)
-        return served
-
-    def close(self) -> None:
-        self.closed = True
-
-
-@dataclass
-class House:
-    """An engine over a scripted backend and a real session store."""
-
-    engine: Engine
-    backend: QueuedBackend
-    sessions: SessionStore
-    shelf: Shelf
-
-    def say(self, text: str, reply: str = "fine.", **options: object) -> TurnFinished:
-        self.backend.reply(reply)
-        request = TurnRequest(text, now=NOW, **options)  # type: ignore[arg-type]
-        return finished(self.engine.turn(request))
-
-
-def finished(events: Iterator[TurnEvent]) -> TurnFinished:
-    *_, last = events
-    assert isinstance(last, TurnFinished)
-    return last
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     return tmp_path / "sessions.sqlite3"
-
-
-def make_house(file: Path, context: int = 400, trained: int | None = None, **chat: object) -> House:
-    backend, shelf, sessions = QueuedBackend(context, trained), Shelf(), SessionStore(file)
-    engine = Engine(
-        memory=shelf,  # type: ignore[arg-type]
-        sessions=sessions,
-        backend=backend,
-        settings=Settings(
-            chat=ChatSettings.model_validate({"reply_tokens": 40, **chat}),
-            memory=MemorySettings(budget_tokens=100),
-        ),
-        card=PersonaCard("Mira Sol", "Name: Mira Sol"),
-    )
-    return House(engine, backend, sessions, shelf)
 
 
 @pytest.fixture
@@ -304,114 +199,6 @@ def test_regenerate_answers_a_question_that_never_got_a_reply(house: House) -> N
     assert finished(house.engine.regenerate(session.id)).text == "here I am."
     with pytest.raises(SessionError):
         next(house.engine.regenerate(house.sessions.create().id))
-
-
-# Long chats
-
-
-def chat(house: House, turns: int, **options: object) -> str:
-    session_id: str | None = None
-    for n in range(turns):
-        session_id = house.say(
-            f"My friend number {n} is called Person{n}.", "Good to know.", session_id=session_id, **options
-        ).session_id
-        assert session_id
-        house.engine.idle(session_id)
-    assert session_id
-    return session_id
-
-
-def test_folding_keeps_the_prompt_within_budget_and_the_names_in_it(house: House) -> None:
-    session_id = chat(house, 30)
-    assert all(house.backend.count_prompt(p) <= 360 for p in house.backend.prompts)
-    system = house.backend.prompts[-1].messages[0].content
-    assert "Earlier in this chat:" in system
-    assert re.search(r"- \(turn \d+\) user: My friend number \d+ is called Person\d+\.", system)
-    assert len(house.sessions.turns(session_id)) == 60
-
-
-def test_folding_happens_in_batches_and_the_prompt_only_grows_between_them(house: House) -> None:
-    chat(house, 30)
-    shown = [p.messages[:-1] for p in house.backend.prompts]
-    grown = sum(b[: len(a)] == a for a, b in pairwise(shown))
-    assert grown >= 20
-    assert grown < 29
-
-
-def test_off_drops_the_oldest_and_writes_no_summary(house: House) -> None:
-    session_id = chat(house, 30, compression="off")
-    assert house.sessions.summaries(session_id, "extractive") == []
-    last = house.backend.prompts[-1]
-    assert house.backend.count_prompt(last) <= 360
-    assert "Earlier in this chat:" not in last.messages[0].content
-    assert "Person28" in last.messages[-3].content
-    shown = [p.messages[:-1] for p in house.backend.prompts]
-    assert sum(b[: len(a)] == a for a, b in pairwise(shown)) >= 20
-
-
-def test_the_strategy_can_change_from_turn_to_turn(house: House) -> None:
-    session_id = chat(house, 20)
-    house.say("off now", session_id=session_id, compression="off")
-    assert "Earlier in this chat:" not in house.backend.prompts[-1].messages[0].content
-    house.say("on again", session_id=session_id, compression="extractive")
-    assert "Earlier in this chat:" in house.backend.prompts[-1].messages[0].content
-
-
-def test_without_idle_time_a_turn_folds_only_when_it_must(house: House) -> None:
-    session_id = None
-    for n in range(30):
-        session_id = house.say(f"I met Person{n} in Town{n}.", session_id=session_id).session_id
-        prompt = house.backend.prompts[-1]
-        assert house.backend.count_prompt(prompt) <= 360
-        assert "Person" in prompt.messages[-1].content
-    assert session_id
-    assert house.sessions.summaries(session_id, "extractive")
-
-
-def test_a_single_turn_that_is_too_long_is_cut_with_an_ellipsis(house: House) -> None:
-    first = house.say("my words " * 100, "a reply " * 150)
-    house.say("short", session_id=first.session_id)
-    user, reply = house.backend.prompts[1].messages[1:3]
-    assert user.content.endswith("…")
-    assert reply.content.endswith("…")
-    assert house.backend.count_prompt(house.backend.prompts[1]) <= 360
-    assert house.sessions.turns(first.session_id)[1].text == "a reply " * 150
-
-
-def test_memories_count_against_the_budget(house: House) -> None:
-    house.shelf.holds = [memory(n, f"fact number {n}", words=10) for n in range(1, 20)]
-    done = house.say("tell me all " * 20)
-    assert 0 < len(done.memories) < 19
-    assert house.backend.count_prompt(house.backend.prompts[0]) <= 360
-
-
-_MOVES = st.tuples(
-    st.integers(1, 120), st.integers(0, 200), st.sampled_from(["off", "extractive"]), st.booleans()
-)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(_MOVES, min_size=1, max_size=14), st.integers(150, 900), st.integers(0, 5))
-def test_whatever_is_said_the_prompt_keeps_its_budget(
-    moves: list[tuple[int, int, Compression, bool]], context: int, memories: int
-) -> None:
-    house = make_house(Path(":memory:"), context)
-    house.shelf.holds = [memory(n + 1, "I moved to Porto", words=n * 9) for n in range(memories)]
-    session = house.sessions.create()
-    for n, (asked, said, compression, idle) in enumerate(moves):
-        house.backend.reply(f"Reply {n} of Person{n}. " * (said // 5))
-        request = TurnRequest(f"I met Person{n}. " * asked, session.id, compression=compression, now=NOW)
-        try:
-            events = list(house.engine.turn(request))
-        except SessionError:
-            house.backend.say.queue.clear()
-            continue
-        [ready] = [e for e in events if isinstance(e, PromptReady)]
-        assert house.backend.count_prompt(house.backend.prompts[-1]) == ready.tokens <= ready.budget
-        assert ready.tokens + house.backend.samplings[-1].max_tokens <= context
-        assert ready.prompt.messages[-1].content.endswith(request.text.strip())
-        if idle:
-            house.engine.idle(session.id)
 
 
 # Idle work
