@@ -56,6 +56,13 @@ class Fact:
     valid_until: datetime | None = None
     superseded_by: str | None = None
 
+    def is_about(self, name: str, owner: str) -> bool:
+        """Whether `name` told it (`owner` is the owner's name), or stands in it as a whole word."""
+        wanted = name.strip().casefold()
+        told_by = (self.subject or owner).casefold()
+        named = re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", self.dated.casefold())
+        return bool(wanted) and (wanted in (told_by, *told_by.split()) or named is not None)
+
     def as_json(self, owner: str) -> dict[str, Any]:
         """One row of `memory facts`; `owner` is the name to show for the owner."""
         return {

@@ -9,7 +9,7 @@ import click
 from persona.cli.options import Instant
 from persona.cli.output import emit, json_option, note, progress, say, table
 from persona.cli.rows import memory_row
-from persona.cli.stores import open_memory
+from persona.cli.stores import open_memory, open_sessions
 
 if TYPE_CHECKING:
     from knowledge.records import Memory
@@ -55,6 +55,34 @@ def estimated_tokens(memories: "Sequence[Memory]") -> int:
     from persona.chat.layout import memory_lines
 
     return sum(len(line) // _CHARACTERS_A_TOKEN + 1 for line in memory_lines(memories))
+
+
+@memory.command()
+@click.option("--about", metavar="NAME", help="Only what was told by, or names, this person.")
+@click.option("--all", "outdated", is_flag=True, help="In the table: those superseded, too.")
+@json_option
+def facts(about: str | None, outdated: bool, as_json: bool) -> None:
+    """Show the facts told in chats, each with the turn that proves it."""
+    with open_memory() as store:
+        owner = store.owner()
+    name = owner.name if owner else "owner"
+    with open_sessions() as chats:
+        from persona.chat.fact_book import FactBook
+
+        found = [f for f in FactBook(chats).told() if about is None or f.is_about(about, name)]
+    if as_json:
+        emit([f.as_json(name) for f in found])
+        return
+    rows = [
+        (f.id, f"{f.told_at.astimezone():%Y-%m-%d}", f.subject or name, f.dated,
+         f"{f.session_id} turn {f.number}", f"{f.confidence:.1f} {f.origin}", f.superseded_by)
+        for f in found
+        if outdated or f.superseded_by is None
+    ]  # fmt: skip
+    if rows:
+        table(["id", "told", "by", "what", "proof", "confidence", "superseded by"], rows)
+    else:
+        note("no facts yet: they come from what you tell of yourself in a chat")
 
 
 @memory.command()
