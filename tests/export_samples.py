@@ -154,6 +154,84 @@ def imessage_chat(*said: str) -> str:
     return "".join(blocks)
 
 
+def github_comment(body: str = "hello", number: int = 1, **fields: object) -> dict[str, object]:
+    """A plain comment of Mira's on an issue."""
+    url = "https://api.github.com/repos/harbour/ferry/issues"
+    record = {"url": f"{url}/comments/{number}", "issue_url": f"{url}/12", "id": number}
+    page = {"html_url": f"https://github.com/harbour/ferry/issues/12#issuecomment-{number}"}
+    when = {"created_at": "2024-03-12T10:00:00Z", "updated_at": "2024-03-12T10:00:00Z"}
+    user = {"login": "mirasol", "id": 77, "type": "User"}
+    return {**record, **page, "user": user, **when, "body": body, **fields}
+
+
+def git_commit(message: str = "Hello", number: int = 1, author: str = "Mira Sol <Mira@example.org>") -> str:
+    """One commit as `git log` prints it."""
+    said = "".join(f"    {line}\n" for line in message.split("\n"))
+    return f"commit {number:040x}\nAuthor: {author}\nDate:   Tue Mar 12 10:00:00 2024 +0100\n\n{said}\n"
+
+
+def jira_issue(summary: str = "hello", number: int = 1, **fields: object) -> dict[str, object]:
+    """An issue that Mira reported, as the REST API gives it."""
+    mira = {"accountId": "5b1", "displayName": "Mira Sol", "emailAddress": "mira@example.org"}
+    about = {"summary": summary, "reporter": mira, "created": "2024-03-12T10:00:00.000+0100"}
+    address = f"https://harbour.atlassian.net/rest/api/3/issue/{number}"
+    return {"id": str(number), "key": f"FER-{number}", "self": address, "fields": {**about, **fields}}
+
+
+def jira_page(*issues: object) -> str:
+    """A page of a search for issues."""
+    return json.dumps({"startAt": 0, "maxResults": 50, "total": len(issues), "issues": issues})
+
+
+def zendesk_comment(body: str = "hello", number: int = 1, **fields: object) -> dict[str, object]:
+    """A public comment of Mira's."""
+    when = {"created_at": "2024-03-12T10:00:00Z"}
+    return {"id": number, "type": "Comment", "author_id": 77, "body": body, "public": True, **when, **fields}
+
+
+def zendesk_page(*comments: object) -> str:
+    """A page of the comments on a ticket, with the people in it."""
+    users = [{"id": 77, "name": "Mira Sol", "email": "Mira@example.org", "role": "agent"}]
+    return json.dumps({"comments": comments, "users": users, "next_page": None, "count": len(comments)})
+
+
+def chatgpt_node(
+    text: str = "hello", number: int = 1, role: str = "user", **fields: object
+) -> dict[str, Any]:
+    """One message of a conversation, said by the owner, after the one before it."""
+    content = {"content_type": "text", "parts": [text]}
+    message = {"id": f"m{number}", "author": {"role": role}, "create_time": 1710237600.5 + number}
+    tree = {"id": f"m{number}", "parent": f"m{number - 1}", "children": []}
+    return {**tree, "message": {**message, "content": content, "metadata": {}, **fields}}
+
+
+def chatgpt_chat(*nodes: dict[str, Any], own: str = "c1", **fields: object) -> dict[str, object]:
+    """A conversation in which the last of these messages is the last one shown."""
+    root = {"id": "m0", "message": None, "parent": None, "children": ["m1"]}
+    mapping = {"m0": root, **{node["id"]: node for node in nodes}}
+    head = {"title": "Ferries", "create_time": 1710237600.5, "update_time": 1710237700.5}
+    return {**head, "mapping": mapping, "current_node": nodes[-1]["id"], "conversation_id": own, **fields}
+
+
+def claude_message(text: str = "hello", number: int = 1, **fields: object) -> dict[str, object]:
+    """A message of the owner's."""
+    said = {"text": text, "content": [{"type": "text", "text": text}], "sender": "human"}
+    when = {"created_at": "2024-03-12T10:00:00.123456Z", "attachments": [], "files": []}
+    return {"uuid": f"m{number}", **said, **when, **fields}
+
+
+def claude_chat(*messages: object) -> dict[str, object]:
+    """A conversation."""
+    when = {"created_at": "2024-03-12T10:00:00.000000Z", "account": {"uuid": "a1"}}
+    return {"uuid": "c1", "name": "Ferries", **when, "chat_messages": list(messages)}
+
+
+def generic_line(text: str = "hello", **fields: object) -> str:
+    """A message of Mira's in the form for everything else."""
+    record = {"sent_at": "2024-03-12T10:00:00Z", "author": "Mira Sol", "text": text, **fields}
+    return json.dumps(record) + "\n"
+
+
 def write_folder(folder: Path, files: Mapping[str, str | bytes]) -> Path:
     """These files below `folder`."""
     for name, content in files.items():

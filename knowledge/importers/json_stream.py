@@ -42,6 +42,20 @@ def arrays(stream: BinaryIO, key: str) -> Iterator[tuple[str, Iterator[Any]]]:
         yield before, reader.items()
 
 
+def documents(stream: BinaryIO) -> Iterator[Any]:
+    """Every value of a file that is an array, arrays joined as `][`, or values one after the other.
+
+    Arrays at the top are opened. Raises ValueError as `array_items` does.
+    """
+    reader = _Reader(stream)
+    while not reader.at_end():
+        if reader.at("["):
+            reader.expect("[")
+            yield from reader.items()
+        else:
+            yield reader.item()
+
+
 def innermost(text: str) -> dict[str, Any]:
     """The object that is still open at the end of this part of a document, as far as it has come; else {}."""
     text = text[-_HEAD:].rstrip().removesuffix(",")
@@ -116,6 +130,12 @@ class _Reader:
         if not self.at(character):
             raise ValueError(f"no {character} where one belongs")
         self._at += 1
+
+    def at_end(self) -> bool:
+        """Whether nothing but white space and commas is left."""
+        while not self._ended and not self._text[self._at :].strip(_BETWEEN):
+            self._more()
+        return not self._text[self._at :].strip(_BETWEEN)
 
     def at(self, character: str) -> bool:
         """Whether this character is next, white space and commas aside."""

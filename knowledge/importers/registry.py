@@ -6,9 +6,15 @@ from pathlib import Path, PurePosixPath
 
 from knowledge.errors import ImportFailed
 from knowledge.importers.base import Importer
+from knowledge.importers.chatgpt import ChatGPTImporter
+from knowledge.importers.claude import ClaudeImporter
 from knowledge.importers.discord import DiscordImporter
+from knowledge.importers.generic import GenericImporter
+from knowledge.importers.git_log import GitImporter
+from knowledge.importers.github import GitHubImporter
 from knowledge.importers.google_chat import GoogleChatImporter
 from knowledge.importers.imessage import IMessageImporter
+from knowledge.importers.jira import JiraImporter
 from knowledge.importers.mail import EmailImporter
 from knowledge.importers.meta import MetaImporter
 from knowledge.importers.notes import NotesImporter, is_note
@@ -17,6 +23,7 @@ from knowledge.importers.slack import SlackImporter
 from knowledge.importers.source import UNREADABLE, EmptyBox, FileBox, Limits, Source, is_zip, open_source
 from knowledge.importers.telegram import TelegramImporter
 from knowledge.importers.whatsapp import WhatsAppImporter
+from knowledge.importers.zendesk import ZendeskImporter
 from knowledge.records import ImportReport, Message, Problem
 
 IMPORTERS: tuple[Importer, ...] = (
@@ -30,6 +37,13 @@ IMPORTERS: tuple[Importer, ...] = (
     MetaImporter("messenger"),
     MetaImporter("instagram"),
     GoogleChatImporter(),
+    GitHubImporter(),
+    GitImporter(),
+    JiraImporter(),
+    ZendeskImporter(),
+    ChatGPTImporter(),
+    ClaudeImporter(),
+    GenericImporter(),
     NotesImporter(),
 )
 """Every importer; the order settles ties."""
@@ -132,7 +146,7 @@ class _Walk:
 
     def run(self) -> Found:
         """What was recognised; zips inside a folder are left in `archives`."""
-        found: Found = []
+        found = self._repository()
         for importer in IMPORTERS:
             if importer.folders:
                 found += self._folders(importer, "", sorted(self.every))
@@ -142,6 +156,14 @@ class _Walk:
         if self.problems:
             found.append((Unreadable(self.problems), self.top))
         return found
+
+    def _repository(self) -> Found:
+        """The history of the folder that was named; those of folders within are nobody's export."""
+        kept = self.top.under(
+            ".git", (n.removeprefix(".git/") for n in self.top.members if n.startswith(".git/"))
+        )
+        git = next(importer for importer in IMPORTERS if importer.name == "git")
+        return [(git, kept)] if kept.chosen and git.sniff(kept) else []
 
     def _folders(self, importer: Importer, folder: str, names: list[str]) -> Found:
         """The topmost folders that are one export as a whole; `names` are relative to `folder`.

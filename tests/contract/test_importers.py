@@ -1,16 +1,26 @@
 """What every importer promises, on a small export of each kind and on hostile ones."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from export_samples import (
+    chatgpt_chat,
+    chatgpt_node,
+    claude_chat,
+    claude_message,
     discord_file,
     discord_record,
+    generic_line,
+    git_commit,
+    github_comment,
     google_files,
     google_record,
     imessage_chat,
+    jira_issue,
+    jira_page,
     mail_text,
     mbox,
     meta_chat,
@@ -26,8 +36,11 @@ from export_samples import (
     whatsapp_chat,
     write_folder,
     write_zip,
+    zendesk_comment,
+    zendesk_page,
 )
 
+from knowledge.importers.notes import OWNER
 from knowledge.importers.registry import IMPORTERS, detect
 from knowledge.records import ImportReport
 
@@ -124,6 +137,67 @@ CASES = [
         google_files(google_record(NASTY)),
     ),
     Case(
+        "github",
+        {"comments.json": json.dumps([github_comment(f"Text {n}", n) for n in (1, 2, 3)])},
+        {"comments.json": json.dumps([github_comment("one"), github_comment("lost", 2, created_at=None)])},
+        {"comments.json": json.dumps([github_comment(NASTY)])},
+    ),
+    Case(
+        "git",
+        {"log.txt": git_commit("One", 1) + git_commit("Two", 2) + git_commit("Three", 3)},
+        {"log.txt": git_commit("one", 1) + git_commit("lost", 2).replace("2024", "then")},
+        {"log.txt": git_commit(NASTY)},
+    ),
+    Case(
+        "jira",
+        {"page.json": jira_page(*(jira_issue(f"Text {n}", n) for n in (1, 2, 3)))},
+        {"page.json": jira_page(jira_issue("one"), jira_issue("lost", 2, created="yesterday"))},
+        {"page.json": jira_page(jira_issue(NASTY))},
+    ),
+    Case(
+        "zendesk",
+        {"comments.json": zendesk_page(*(zendesk_comment(f"Text {n}", n) for n in (1, 2, 3)))},
+        {"comments.json": zendesk_page(zendesk_comment("one"), zendesk_comment("lost", 2, created_at="?"))},
+        {"comments.json": zendesk_page(zendesk_comment(NASTY))},
+    ),
+    Case(
+        "chatgpt",
+        {
+            "conversations.json": json.dumps(
+                [chatgpt_chat(*(chatgpt_node(f"Text {n}", n) for n in (1, 2, 3)))]
+            )
+        },
+        {
+            "conversations.json": json.dumps(
+                [
+                    chatgpt_chat(chatgpt_node("one")),
+                    chatgpt_chat(chatgpt_node("lost", 2, author=None), own="c2"),
+                ]
+            )
+        },
+        {"conversations.json": json.dumps([chatgpt_chat(chatgpt_node(NASTY))])},
+    ),
+    Case(
+        "claude",
+        {
+            "conversations.json": json.dumps(
+                [claude_chat(*(claude_message(f"Text {n}", n) for n in (1, 2, 3)))]
+            )
+        },
+        {
+            "conversations.json": json.dumps(
+                [claude_chat(claude_message("one"), claude_message("lost", 2, created_at="?"))]
+            )
+        },
+        {"conversations.json": json.dumps([claude_chat(claude_message(NASTY))])},
+    ),
+    Case(
+        "generic",
+        {"all.jsonl": generic_line("one") + generic_line("two") + generic_line("three")},
+        {"all.jsonl": generic_line("one") + generic_line("lost", sent_at="yesterday")},
+        {"all.jsonl": generic_line(NASTY)},
+    ),
+    Case(
         "notes",
         {"a.md": "first", "b.md": "second", "deep/c.md": "third"},
         {"a.md": "first", "b.md": b"\xff\xfe\x00\xd8\x00", "c.md": "more"},
@@ -192,7 +266,9 @@ def test_broken_files_fail_without_stopping_the_others(case: Case, tmp_path: Pat
 def test_times_are_aware_and_people_have_names(case: Case, tmp_path: Path) -> None:
     messages, _ = read_path(write_folder(tmp_path / "in", case.files))
     assert all(message.sent_at.tzinfo is not None for message in messages)
-    assert all(message.author.name and message.author.id.startswith(case.source) for message in messages)
+    assert all(
+        message.author.name and message.author.id.startswith((case.source, OWNER.id)) for message in messages
+    )
     assert all(message.conversation and message.conversation_id for message in messages)
 
 
