@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from knowledge import people
-from knowledge.archive import Archive, moment
+from knowledge.archive import Archive, identities, moment
 from knowledge.embedding import Embedder
 from knowledge.embedding_process import EmbeddingProcess
 from knowledge.importers import registry
@@ -203,6 +203,15 @@ class MemoryStore:
     def set_owner(self, names: Sequence[str]) -> Owner:
         """Settle who the owner is, now and for later imports. Raises ArchiveError when nobody matches."""
         return people.set_owner(self._archive, names)
+
+    def names(self) -> list[tuple[str, ...]]:
+        """What each account but the owner's is called, the name it shows first: for pseudonyms."""
+        own = set(found.identity_ids) if (found := self.owner()) else set()
+        return [(i.name, *i.aliases) for _, i in identities(self._archive) if i.id not in own]
+
+    def key(self) -> bytes:
+        """A random key of this archive alone, for what must be the same here and differ elsewhere."""
+        return (self._archive.meta("archive") or "").encode()
 
     def close(self) -> None:
         """Close every file; the next call opens them again."""

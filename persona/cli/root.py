@@ -44,15 +44,22 @@ class _LazyGroup(click.Group):
     """Imports a subcommand's module when that subcommand is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return [*_COMMANDS, *_plugged()]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        target = _COMMANDS.get(cmd_name)
+        target = _COMMANDS.get(cmd_name) or _plugged().get(cmd_name)
         if target is None:
             return None
         module, _, attribute = target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
         return command
+
+
+def _plugged() -> dict[str, str]:
+    """Commands that other packages add: the trainer's, which this package never imports."""
+    from importlib.metadata import entry_points
+
+    return {found.name: found.value for found in entry_points(group="persona.commands")}
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,0 +1,236 @@
+"""`persona train`: from the archive to a tuned model. Found by `persona` through an entry point."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from persona.cli.output import emit, json_option, note, progress, say, table
+
+if TYPE_CHECKING:
+    from trainer.dataset.prepare import Dataset
+
+
+@click.group()
+def train() -> None:
+    """Tune a model so that it writes like you: prepare, run, evaluate, export."""
+
+
+@train.command()
+@click.option("--model", metavar="NAME_OR_PATH", help="The model to be tuned; else the one in use.")
+@click.option("--out", type=click.Path(path_type=Path), help="The data set's folder.")
+@click.option("--thinking", type=click.FloatRange(0, 1), default=0.5, show_default=True,
+              help="Share of rows with reasoning.")  # fmt: skip
+@click.option("--facts", type=click.FloatRange(0, 5), default=1.0, show_default=True,
+              help="Questions on what you told, for each reply of yours.")  # fmt: skip
+@click.option("--test", "test_share", type=click.FloatRange(0.05, 0.5), default=0.2, show_default=True,
+              help="Share kept for the evaluation: the newest.")  # fmt: skip
+@click.option("--per-contact", type=click.IntRange(min=1), default=400, show_default=True,
+              help="Most replies to any one person.")  # fmt: skip
+@click.option("--most", type=click.IntRange(min=1), help="Replies in all; the newest are taken.")
+@click.option("--burst", type=click.IntRange(min=0), default=180, show_default=True,
+              help="Seconds between two messages that are one reply.")  # fmt: skip
+@click.option("--answer", type=click.IntRange(min=1), default=6 * 3600, show_default=True,
+              help="Most seconds until a reply, outside threads.")  # fmt: skip
+@click.option("--pause", type=click.IntRange(min=1), default=4 * 3600, show_default=True,
+              help="Seconds of silence after which another talk begins.")  # fmt: skip
+@click.option("--bubbles/--join", default=True, help="Messages in a row on lines of their own, or joined.")
+@click.option("--pseudonyms", is_flag=True, help="Other names for people, addresses and numbers.")
+@click.option("--dry-run", is_flag=True, help="Count and report, write nothing.")
+@json_option
+def prepare(
+    model: str | None,
+    out: Path | None,
+    thinking: float,
+    facts: float,
+    test_share: float,
+    per_contact: int,
+    most: int | None,
+    burst: int,
+    answer: int,
+    pause: int,
+    bubbles: bool,
+    pseudonyms: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Make a data set of your replies and of questions on what you told."""
+    from persona import config, paths
+    from persona.chat.card import load_or_make
+    from persona.cli.stores import open_memory
+    from trainer.dataset import prepare as making
+    from trainer.dataset.exchanges import Windows
+    from trainer.folders import dataset_dir
+    from trainer.models import resolve
+    from trainer.tokens import PromptTokens
+
+    settings = config.load()
+    tokens = PromptTokens(resolve(model or settings.model.name))
+    options = making.Options(
+        windows=Windows(burst=burst, answer=answer, pause=pause, bubbles=bubbles),
+        thinking=thinking,
+        facts=facts,
+        test=test_share,
+        per_contact=per_contact,
+        most=most,
+        pseudonyms=pseudonyms,
+    )
+    budget = settings.memory.budget_tokens if settings.memory.enabled else 0
+    with open_memory() as memory, progress() as report:
+        made = making.prepare(
+            memory,
+            load_or_make(paths.card_file(), memory),
+            tokens,
+            options,
+            memory_tokens=budget if tokens.memory_tokens is None else min(budget, tokens.memory_tokens),
+            progress=report,
+        )
+    folder = out or dataset_dir()
+    if not dry_run:
+        making.write(folder, made)
+    _show_dataset(made, None if dry_run else folder, as_json)
+
+
+def _show_dataset(made: "Dataset", folder: Path | None, as_json: bool) -> None:
+    report: dict[str, Any] = {**made.report, "folder": str(folder) if folder else None}
+    if as_json:
+        emit(report)
+    else:
+        shown = ("train", "test", "by_category", "by_source", "thinking", "unanswerable", "redactions",
+                 "left_out", "tokens")  # fmt: skip
+        table(["what", "count"], [(name.replace("_", " "), report[name]) for name in shown])
+    for warning in report["warnings"]:
+        note(warning)
+    if folder is None:
+        note("nothing was written (dry run)")
+    elif not as_json:
+        say(f"written to {folder}; look through {folder / 'report.md'}, then `persona train run`")
+
+
+@train.command()
+@click.option("--preset", default="quality", show_default=True, help="See `trainer/presets.toml`.")
+@click.option("--model", metavar="NAME_OR_PATH", help="Catalogue name, GGUF, or folder; else the one in use.")
+@click.option("--data", type=click.Path(path_type=Path), help="A data set's folder; else the prepared one.")
+@click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, help="Another value; repeats.")
+@click.option("--engine", "engine_name", type=click.Choice(["auto", "peft", "unsloth"]), default="auto")
+@click.option("--force-cpu", is_flag=True, help="Leave the GPU alone.")
+@click.option("--max-vram-gb", type=float, help="Plan for no more GPU memory than this.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and what it takes.")
+@json_option
+def run(
+    preset: str,
+    model: str | None,
+    data: Path | None,
+    changes: tuple[str, ...],
+    engine_name: str,
+    force_cpu: bool,
+    max_vram_gb: float | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Train an adapter; the same command goes on where a killed one stopped."""
+    from dataclasses import asdict
+
+    from knowledge.progress import Progress
+    from persona import config
+    from trainer import hardware, presets
+    from trainer import run as running
+    from trainer.engines import choose
+    from trainer.engines.base import StepReport
+    from trainer.estimate import estimate
+    from trainer.folders import dataset_dir
+    from trainer.models import resolve
+
+    recipe = presets.recipe(preset, changes)
+    source = resolve(model or config.load().model.name)
+    folder = data or dataset_dir()
+    choose.require_libraries()
+    device = hardware.detect(force_cpu=force_cpu, max_vram_gb=max_vram_gb)
+    planned = estimate(folder, source, recipe, device)
+    if dry_run:
+        plan = {"model": str(source), "preset": preset, "device": device.name, **asdict(planned)}
+        emit(plan) if as_json else table(["what", "value"], list(plan.items()))
+        return
+    for warning in planned.warnings:
+        note(warning)
+    engine = choose.engine(engine_name, device)
+    with progress() as report:
+
+        def on_step(step: StepReport) -> None:
+            stage = (
+                f"training: loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s,"
+                f" {step.memory_mb:,.0f} MB, {step.seconds_left / 60:.0f} min left"
+            )
+            report(
+                Progress(
+                    stage if step.step % max(1, step.steps // 20) == 0 else "training", step.step, step.steps
+                )
+            )
+
+        result = running.run(folder, source, preset, recipe, engine, device, report=on_step, say=note)
+    if as_json:
+        emit(result.as_json())
+    else:
+        table(["what", "value"], list(result.as_json().items()))
+        say("see whether it helped with `persona train evaluate`, then `persona train export`")
+
+
+@train.command()
+@click.option("--run", "name", metavar="NAME", help="Which training; else the newest finished one.")
+@click.option("--quantise", type=click.Choice(["F16", "Q8_0", "Q4_K_M"]), default="F16", show_default=True)
+@click.option("--lora", is_flag=True, help="The adapter alone, for llama.cpp to put on its base.")
+@click.option("--out", type=click.Path(path_type=Path), help="The file to write.")
+@json_option
+def export(name: str | None, quantise: str, lora: bool, out: Path | None, as_json: bool) -> None:
+    """Write the tuned model as a GGUF that `persona models use` takes."""
+    from trainer import run as running
+    from trainer.engines import choose
+    from trainer.folders import run_dir
+
+    choose.require_libraries()
+    from trainer.export import export as exporting
+
+    folder = run_dir(name) if name else running.latest()
+    if lora:
+        file = exporting.export_lora(folder, out)
+        emit({"gguf": str(file), "bytes": file.stat().st_size, "quantisation": "F32"}) if as_json else say(
+            f"wrote {file}"
+        )
+        return
+    exported = exporting.export(folder, quantise, out)
+    if as_json:
+        emit(exported.as_json())
+    else:
+        table(["what", "value"], list(exported.as_json().items()))
+        say(f"chat with it: persona models use {exported.gguf}")
+
+
+@train.command()
+@click.option("--run", "name", metavar="NAME", help="Which training; else the newest finished one.")
+@click.option("--limit", type=click.IntRange(min=1), default=100, show_default=True,
+              help="Most rows of each kind to ask.")  # fmt: skip
+@json_option
+def evaluate(name: str | None, limit: int, as_json: bool) -> None:
+    """Measure whether tuning helped, on messages that were kept from it."""
+    from persona.cli.stores import open_memory
+    from trainer import run as running
+    from trainer.engines import choose
+    from trainer.folders import run_dir
+
+    choose.require_libraries()
+    from trainer import evaluate as evaluating
+
+    folder = run_dir(name) if name else running.latest()
+    with open_memory() as memory:
+        others = [m for m in memory.messages(limit=None) if not m.is_self]
+    with progress() as report:
+        figures = evaluating.evaluate(folder, others, limit=limit, progress=report)
+    if as_json:
+        emit(figures)
+        return
+    say(figures["verdict"])
+    arms = figures["arms"]
+    table(
+        ["", *arms], [[key.replace("_", " "), *(arm[key] for arm in arms.values())] for key in arms["base"]]
+    )
+    say(f"the whole report: {folder / 'evaluation.md'} and .html")

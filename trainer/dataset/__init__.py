@@ -1,0 +1,1 @@
+"""From the archive to rows that a model can be trained on."""
