@@ -17,7 +17,8 @@ def run(
 ) -> int:
     """Open the chat and stay until the user leaves; the exit code.
 
-    home_is_demo: greet with the sample twin's questions. session_id: resume that chat.
+    home_is_demo: greet with the sample twin's questions. session_id: resume that chat, or with LATEST
+    the one used last.
     prepare: slow work to do once the first paint is there, such as importing the sample; it is handed
     a progress callback. set_up: lead through the first run again. Raises SettingsError before anything
     is drawn; every later error is shown in the app.
@@ -26,9 +27,10 @@ def run(
     from persona.tui import first_run
     from persona.tui.app import PersonaApp
     from persona.tui.opening import Opening, sample_questions
+    from persona.tui.room import LATEST
 
     settings = config.load()
-    own_home = not home_is_demo and session_id is None
+    own_home = not home_is_demo and session_id in (None, LATEST)
     app = PersonaApp(
         Opening(config.load, prepare).open,
         settings=settings,

@@ -18,7 +18,7 @@ class PersonaApp(App[None]):
     """A chat with a twin.
 
     opener: opens the engine, in a worker thread and only after the first paint.
-    questions: offered in an empty chat. session_id: the chat to resume. clocks: for tests.
+    questions: offered in an empty chat. session_id: the chat to resume, or LATEST. clocks: for tests.
     first_run: leads to the chat first.
     """
 
@@ -62,8 +62,8 @@ class PersonaApp(App[None]):
             self.notify(f"There is no theme “{wanted}”.", severity="warning", markup=False)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every action of the chat, then what Textual has to offer."""
-        ours = list(commands.palette(screen)) if screen is self._chat else []
+        """Every action of the screen, then what Textual has to offer."""
+        ours = list(commands.palette(screen))
         yield from ours
         taken = {command.title for command in ours}
         for command in super().get_system_commands(screen):

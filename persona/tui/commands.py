@@ -7,11 +7,9 @@ from typing import Any
 from textual.app import SystemCommand
 from textual.screen import Screen
 
-from persona.tui.keys import ACTIONS
-
 
 def palette(screen: Screen[Any]) -> Iterator[SystemCommand]:
-    """One command for every action the chat screen has."""
-    for action in ACTIONS:
+    """One command for every action the screen has; it lists them as ACTIONS."""
+    for action in getattr(screen, "ACTIONS", ()):
         key = f"  [{action.keys}]" if action.keys else ""
         yield SystemCommand(action.title, f"{action.help}{key}", partial(screen.run_action, action.action))

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from knowledge.records import StoredMessage
+from knowledge.records import Memory, StoredMessage
 from persona.backends.base import ModelInfo
-from persona.chat.events import TurnEvent, TurnRequest
+from persona.chat.events import PromptReady, TurnEvent, TurnRequest
 
 if TYPE_CHECKING:
     from knowledge.progress import Progress
-    from persona.chat.store import Turn
+    from persona.chat.store import SessionStore
 
 ProgressFn = Callable[["Progress"], None]
 
@@ -30,12 +30,9 @@ class _Loaded(Protocol):
     def info(self) -> ModelInfo: ...
 
 
-class _Sessions(Protocol):
-    def turns(self, id: str, /) -> "Sequence[Turn]": ...
-
-
 class _Archive(Protocol):
     def message(self, id: str, /) -> StoredMessage | None: ...
+    def around(self, id: str, /, before: int = 2, after: int = 2) -> Sequence[StoredMessage]: ...
 
 
 class _Context(Protocol):
@@ -59,7 +56,7 @@ class ChatEngine(Protocol):
         ...
 
     @property
-    def sessions(self) -> _Sessions:
+    def sessions(self) -> "SessionStore":
         """The stored chats."""
         ...
 
@@ -88,6 +85,10 @@ class ChatEngine(Protocol):
 
     def index(self, cancel: threading.Event | None = None, progress: "ProgressFn | None" = None) -> None:
         """Compute the vectors that wait; may run beside everything else."""
+        ...
+
+    def preview(self, request: TurnRequest) -> tuple[PromptReady, tuple[Memory, ...]]:
+        """The prompt a request would send, with its memories."""
         ...
 
     def context(self, session_id: str) -> _Context:

@@ -1,6 +1,6 @@
 """Stored turns as the widgets of a page."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from persona.chat.store import MemoryRef, Turn
 
 
-def widgets_of(turns: "Sequence[Turn]", engine: ChatEngine, name: str) -> list[Widget]:
-    """A message for each turn, in order."""
-    return [_widget(turn, engine, name) for turn in turns]
+def makers_of(turns: "Sequence[Turn]", engine: ChatEngine, name: str) -> list[Callable[[], Widget]]:
+    """For each turn in order, what makes its message: a page shows some of them at once."""
+    return [partial(_widget, turn, engine, name) for turn in turns]
 
 
 def _widget(turn: "Turn", engine: ChatEngine, name: str) -> Widget:

@@ -18,7 +18,10 @@ from persona.tui.feed import as_persona_error
 
 if TYPE_CHECKING:
     from knowledge.progress import Progress
-    from persona.chat.store import Turn
+    from persona.chat.store import Session, Turn
+
+LATEST = "latest"
+"""In place of a chat's id: the one used last, or a new one where there is none."""
 
 _SECONDS_BETWEEN_REPORTS = 0.05
 
@@ -33,18 +36,39 @@ class Progressed(Message):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A chat that is resumed: its messages in order."""
+    """A chat to go on with: its messages in order, and what was written and not sent.
 
-    session_id: str
-    turns: "Sequence[Turn]"
+    session: None for a chat that is not begun yet. at: which turn to show, by its id.
+    """
+
+    session: "Session | None" = None
+    turns: "Sequence[Turn]" = ()
+    draft: str = ""
+    at: str | None = None
 
 
 class Opened(Message):
     """The engine is there. error: why the chat that was asked for could not be resumed."""
 
-    def __init__(self, engine: ChatEngine, past: Past | None, error: PersonaError | None) -> None:
+    def __init__(self, engine: ChatEngine, past: Past, error: PersonaError | None) -> None:
         super().__init__()
         self.engine, self.past, self.error = engine, past, error
+
+
+class Resumed(Message):
+    """A chat is read."""
+
+    def __init__(self, past: Past) -> None:
+        super().__init__()
+        self.past = past
+
+
+class Failed(Message):
+    """Something that was asked for did not work; the chat itself is whole."""
+
+    def __init__(self, error: PersonaError) -> None:
+        super().__init__()
+        self.error = error
 
 
 class OpeningFailed(Message):
@@ -56,11 +80,11 @@ class OpeningFailed(Message):
 
 
 class ContextRead(Message):
-    """How full the context of a chat is, in tokens."""
+    """How full the context of a chat is, in tokens; and its title."""
 
-    def __init__(self, session_id: str, used: int, budget: int) -> None:
+    def __init__(self, session_id: str, used: int, budget: int, title: str) -> None:
         super().__init__()
-        self.session_id, self.used, self.budget = session_id, used, budget
+        self.session_id, self.used, self.budget, self.title = session_id, used, budget, title
 
 
 class Indexed(Message):
@@ -69,14 +93,6 @@ class Indexed(Message):
     def __init__(self, done: int, total: int | None) -> None:
         super().__init__()
         self.done, self.total = done, total
-
-
-class IdleFailed(Message):
-    """Work in a quiet moment went wrong; the chat itself is whole."""
-
-    def __init__(self, error: PersonaError) -> None:
-        super().__init__()
-        self.error = error
 
 
 class _Left(BaseException):
@@ -108,14 +124,22 @@ class EngineRoom:
             post(OpeningFailed(as_persona_error(error)))
             return
         self.engine = engine
-        past, trouble = None, None
-        if session_id is not None:
-            try:
-                past = Past(session_id, engine.sessions.turns(session_id))
-            except Exception as error:
-                trouble = as_persona_error(error)
+        trouble = None
+        try:
+            past = _past(engine, session_id)
+        except Exception as error:
+            past, trouble = Past(), as_persona_error(error)
         post(Opened(engine, past, trouble))
-        self.idle(past.session_id if past else None, hushed, post)
+        self.idle(past.session.id if past.session else None, hushed, post)
+
+    def resume(self, session_id: str | None, at: str | None, post: Callable[[Message], object]) -> None:
+        """Read a chat to go on with; None is the one that is not begun. Posts Resumed or Failed."""
+        if self.engine is None:
+            return
+        try:
+            post(Resumed(_past(self.engine, session_id, at)))
+        except Exception as error:
+            post(Failed(as_persona_error(error)))
 
     def quiet(self) -> threading.Event:
         """A new quiet time; the event is set when it ends, by `hush`."""
@@ -129,7 +153,7 @@ class EngineRoom:
     ) -> None:
         """Let the engine do its work for quiet moments, until `hushed`, and look for vectors to compute.
 
-        Posts ContextRead and IdleFailed, and Indexed as long as vectors are computed.
+        Posts ContextRead and Failed, and Indexed as long as vectors are computed.
         """
         engine = self.engine
         if engine is None:
@@ -143,7 +167,7 @@ class EngineRoom:
             engine.idle(session_id, hushed)
             self._post_context(engine, session_id, post)
         except Exception as error:
-            post(IdleFailed(as_persona_error(error)))
+            post(Failed(as_persona_error(error)))
 
     def _index(self, engine: ChatEngine, post: Callable[[Message], object]) -> None:
         """Begin to compute vectors, unless that is going on; it lasts beside turns until the app closes."""
@@ -157,7 +181,7 @@ class EngineRoom:
             try:
                 engine.index(self._leaving, indexed)
             except Exception as error:
-                post(IdleFailed(as_persona_error(error)))
+                post(Failed(as_persona_error(error)))
             finally:
                 post(Indexed(0, None))
 
@@ -193,7 +217,8 @@ class EngineRoom:
     @staticmethod
     def _post_context(engine: ChatEngine, session_id: str, post: Callable[[Message], object]) -> None:
         report = engine.context(session_id)
-        post(ContextRead(session_id, report.used, report.budget))
+        title = engine.sessions.get(session_id).title
+        post(ContextRead(session_id, report.used, report.budget, title))
 
     def _reporter(self, post: Callable[[Message], object]) -> ProgressFn:
         last = 0.0
@@ -210,3 +235,13 @@ class EngineRoom:
                 post(Progressed(progress.stage, progress.done, progress.total))
 
         return report
+
+
+def _past(engine: ChatEngine, session_id: str | None, at: str | None = None) -> Past:
+    store = engine.sessions
+    if session_id == LATEST:
+        used = store.list()
+        session_id = used[0].id if used else None
+    if session_id is None:
+        return Past(draft=store.draft(None))
+    return Past(store.get(session_id), store.turns(session_id), store.draft(session_id), at)

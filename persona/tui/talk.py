@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from knowledge.records import Memory
-from persona.backends.base import TextDelta, ThinkingDelta
+from persona.backends.base import TextDelta, ThinkingDelta, Usage
 from persona.chat.events import PromptReady, Retrieved, TurnFinished, TurnStarted
 from persona.tui.feed import Ended, Feed, FeedEvent
 from persona.tui.widgets.conversation import Conversation
@@ -13,9 +13,10 @@ from persona.tui.widgets.status import StatusBar
 
 
 class Talk:
-    """A running turn: its feed, its way to be stopped, and the message it fills.
+    """A turn: its feed, its way to be stopped, the message it fills, and what the engine said of it.
 
     replaces: the reply this one takes the place of, shown again if nothing comes of it.
+    text: the user's message, which may not be stored before there is a session_id.
     """
 
     def __init__(
@@ -25,16 +26,20 @@ class Talk:
         status: StatusBar,
         wake: Callable[[], object],
         replaces: TwinMessage | None = None,
+        text: str = "",
     ) -> None:
         self.feed = Feed(wake)
         self.cancel = threading.Event()
         self.message = message
         self.session_id: str | None = None
+        self.text = text
         self.over = False
+        self.ready: PromptReady | None = None
+        self.usage: Usage | None = None
+        self.memories: tuple[Memory, ...] = ()
         self._page = page
         self._status = status
         self._replaces = replaces
-        self._memories: tuple[Memory, ...] = ()
         self._finished = False
         status.doing = "remembering…"
 
@@ -54,8 +59,9 @@ class Talk:
                 self.session_id = session_id
                 self.message.phase("looking through the archive…")
             case Retrieved(memories=memories):
-                self._memories = memories
+                self.memories = memories
             case PromptReady(tokens=tokens, budget=budget):
+                self.ready = event
                 self._status.used, self._status.budget = tokens, budget
                 self._status.doing = "reading…"
                 self.message.phase(f"reading {tokens:,} tokens…")
@@ -74,11 +80,12 @@ class Talk:
         self._finished = True
         self.session_id = event.session_id
         await self.message.finish(event.text, event.thinking)
-        await self.message.show_memories(event.memories or self._memories)
+        await self.message.show_memories(event.memories or self.memories)
         note = {"complete": "", "failed": BROKE_OFF}.get(
             event.status, STOPPED if self.cancel.is_set() else CUT_SHORT
         )
         self.message.show_status(event.status, note)
+        self.usage = event.usage
         self._status.usage = event.usage or self._status.usage
 
     async def _end(self, event: Ended) -> None:
@@ -86,7 +93,7 @@ class Talk:
         self._status.doing = ""
         if not self._finished:
             await self.message.finish(self.message.text, self.message.thinking_text)
-            await self.message.show_memories(self._memories)
+            await self.message.show_memories(self.memories)
             self.message.show_status("failed", BROKE_OFF)
         await self._settle_replaced()
         if event.error is not None:

@@ -14,7 +14,8 @@ from types import SimpleNamespace
 
 from knowledge.progress import Progress
 from knowledge.records import Memory, StoredMessage
-from persona.backends.base import ModelInfo, Prompt, TextDelta, ThinkingDelta, Usage
+from persona.backends.base import ModelInfo, Prompt, Section, TextDelta, ThinkingDelta, Usage
+from persona.chat.budget import Budget
 from persona.chat.events import PromptReady, Retrieved, TurnEvent, TurnFinished, TurnRequest, TurnStarted
 from persona.chat.store import SessionStore
 from persona.errors import PersonaError
@@ -42,11 +43,30 @@ def memory(rank: int = 1, text: str = "I moved to Porto last week", **changes: o
     return Memory(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def ready(message: str) -> PromptReady:
+    """A prompt with the sections of a chat that has a past; 423 tokens of 1,664."""
+    sections = {
+        "rules": "You are Mira Sol.",
+        "persona card": "About you:\nName: Mira Sol",
+        "summaries": "Earlier in this chat:\n- (turn 1) user: my dog is called Rufus",
+        "recent turns": "user: hello\nassistant: hello you",
+    }
+    tokens = {"rules": 80, "persona card": 120, "summaries": 40, "recent turns": 60}
+    if message:
+        sections |= {"memories": "<memories>\n[1] 12 March 2024\n</memories>", "message": message}
+        tokens |= {"memories": 70, "message": 30}
+    shown = tuple(Section(name, text) for name, text in sections.items())
+    return PromptReady(Prompt((), sections=shown), 423, 1664, tokens, Budget(2048, 384, 210, 300))
+
+
 @dataclass
 class Archive:
-    """Messages by id, as `MemoryStore.message` gives them."""
+    """Messages by id, as `MemoryStore.message` gives them; they are each other's neighbours."""
 
     stored: dict[str, StoredMessage] = field(default_factory=dict)
+
+    def around(self, id: str, before: int = 2, after: int = 2) -> list[StoredMessage]:
+        return list(self.stored.values()) if id in self.stored else []
 
     def message(self, id: str) -> StoredMessage | None:
         return self.stored.get(id)
@@ -110,6 +130,9 @@ class ScriptedEngine:
             while not self.indexed.wait(0.01) and not (cancel and cancel.is_set()):
                 pass
 
+    def preview(self, request: TurnRequest) -> tuple[PromptReady, tuple[Memory, ...]]:
+        return ready(request.text), self.memories if request.text else ()
+
     def context(self, session_id: str) -> SimpleNamespace:
         return SimpleNamespace(used=512, budget=1664)
 
@@ -122,7 +145,7 @@ class ScriptedEngine:
     ) -> Iterator[TurnEvent]:
         memories = self.memories if request.memory else ()
         yield Retrieved(memories)
-        yield PromptReady(Prompt(()), 423, 1664)
+        yield ready(request.text)
         reply = self.sessions.add_reply(session_id, number)
         text = thinking = ""
         while (piece := self._next(cancel)) is not None:

@@ -2,20 +2,13 @@
 
 import pytest
 from textual.events import Key, Paste
-from textual.widgets import Footer, Static
 
-from knowledge.records import Memory
 from persona.backends.base import ThinkingDelta
-from persona.config import ChatSettings, MemorySettings, Settings
 from persona.errors import ModelError
-from persona.tui.keys import ACTIONS
-from persona.tui.screens.help import HelpScreen
-from persona.tui.widgets.conversation import Conversation
-from persona.tui.widgets.memories import MemoryList
-from persona.tui.widgets.messages import ErrorPanel, Thinking, TwinMessage, UserMessage
+from persona.tui.widgets.messages import ErrorPanel, TwinMessage, UserMessage
 from persona.tui.widgets.prompt import Prompt
 from persona.tui.widgets.welcome import Questions, Welcome
-from tui.conftest import QUESTIONS, chat, make_app, opened, screen_text, text_of, wait_until, write
+from tui.conftest import QUESTIONS, make_app, opened, screen_text, text_of, wait_until, write
 from tui.scripted import ScriptedEngine, memory
 
 WIDE = (100, 30)
@@ -67,17 +60,6 @@ async def test_a_reply_appears_while_it_is_still_being_said(engine: ScriptedEngi
         assert "where do you live?" in text_of(screen.query_one(UserMessage))
 
 
-async def test_a_finished_reply_is_shown_as_one_document(engine: ScriptedEngine) -> None:
-    """Piecewise parsing cannot know a link defined below; the last full update can."""
-    async with make_app(engine).run_test(size=WIDE) as pilot:
-        await opened(pilot)
-        await write(pilot, "a link")
-        engine.say("See [the map][m].\n\n")
-        engine.say("[m]: http://localhost/map\n")
-        engine.end()
-        await wait_until(pilot, lambda: "See the map." in screen_text(pilot))
-
-
 async def test_enter_sends_and_ctrl_j_breaks_the_line(engine: ScriptedEngine) -> None:
     async with make_app(engine).run_test(size=WIDE) as pilot:
         screen = await opened(pilot)
@@ -90,79 +72,6 @@ async def test_enter_sends_and_ctrl_j_breaks_the_line(engine: ScriptedEngine) ->
         await wait_until(pilot, lambda: engine.requests)
         assert engine.requests[0].text == "a\nb"
         assert prompt.text == ""
-
-
-async def test_thinking_has_a_fold_of_its_own_that_closes_when_the_reply_begins(
-    engine: ScriptedEngine,
-) -> None:
-    async with make_app(engine).run_test(size=WIDE) as pilot:
-        screen = await opened(pilot)
-        await pilot.press("ctrl+t")
-        await write(pilot, "where?")
-        engine.say(ThinkingDelta("Memory 1 says "), ThinkingDelta("Porto."))
-        await wait_until(pilot, lambda: "Memory 1 says Porto." in screen_text(pilot))
-        assert "thinking…" in screen_text(pilot)
-        engine.say("Porto.")
-        engine.end()
-        await wait_until(pilot, lambda: "thought for 0.0 s · 4 words" in screen_text(pilot))
-        assert "Memory 1 says" not in screen_text(pilot)
-        assert engine.requests[0].thinking is True
-        screen.query_one(Thinking).opened = True
-        await wait_until(pilot, lambda: "Memory 1 says Porto." in screen_text(pilot))
-
-
-async def test_memories_open_under_the_reply(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=WIDE) as pilot:
-        screen = await opened(pilot)
-        await write(pilot, "where?")
-        engine.say("Porto.")
-        engine.end()
-        await wait_until(pilot, lambda: "2 memories" in screen_text(pilot))
-        assert "I moved to Porto" not in screen_text(pilot)
-        await pilot.click(screen.query_one(MemoryList).query_one("FoldTitle"))
-        shown = await wait_until(
-            pilot, lambda: "I moved to Porto" in screen_text(pilot) and screen_text(pilot)
-        )
-        assert "[1] 12 March 2024 · me · slack #general" in shown
-        assert "score 0.83 · words: moved, porto; meaning 0.52" in shown
-        await pilot.press("ctrl+f")
-        await wait_until(pilot, lambda: "I moved to Porto" not in screen_text(pilot))
-
-
-async def test_the_switches_are_visible_and_asked_for(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=WIDE) as pilot:
-        await opened(pilot)
-        for before, key, after in (
-            ("○ thinking off", "ctrl+t", "● thinking on"),
-            ("● memory on", "ctrl+g", "○ memory off"),
-            ("● compression extractive", "ctrl+o", "○ compression off"),
-        ):
-            assert before in screen_text(pilot)
-            await pilot.press(key)
-            await wait_until(pilot, lambda after=after: after in screen_text(pilot))
-        await write(pilot, "hi")
-        engine.end()
-        request = await wait_until(pilot, lambda: engine.requests and engine.requests[0])
-        assert (request.thinking, request.memory, request.compression) == (True, False, "off")
-        await pilot.click("#switch-thinking")
-        await wait_until(pilot, lambda: "○ thinking off" in screen_text(pilot))
-
-
-async def test_the_switches_start_as_the_settings_say(engine: ScriptedEngine) -> None:
-    settings = Settings(
-        chat=ChatSettings(thinking=True, compression="off"), memory=MemorySettings(enabled=False)
-    )
-    async with make_app(engine, settings=settings).run_test(size=WIDE) as pilot:
-        await opened(pilot)
-        for state in ("● thinking on", "○ memory off", "○ compression off"):
-            assert state in screen_text(pilot)
-
-
-async def test_the_head_says_that_this_is_the_starter_model(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=(60, 24)) as pilot:
-        await opened(pilot)
-        assert "starter model: a small reader, not a conversationalist" in screen_text(pilot)
-        assert "● compression extractive" in screen_text(pilot)
 
 
 async def test_escape_stops_and_keeps_what_was_said(engine: ScriptedEngine) -> None:
@@ -208,42 +117,6 @@ async def test_a_reply_that_cannot_be_made_again_leaves_the_old_one(engine: Scri
         engine.say(ModelError("out of memory", "close something"))
         await wait_until(pilot, lambda: "out of memory" in screen_text(pilot))
         assert "First." in screen_text(pilot)
-
-
-async def test_the_last_reply_is_copied(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=WIDE) as pilot:
-        await opened(pilot)
-        await write(pilot, "where?")
-        engine.say("In **Porto**.")
-        engine.end()
-        await wait_until(pilot, lambda: engine.idled)
-        await pilot.press("ctrl+y")
-        assert pilot.app.clipboard == "In **Porto**."
-
-
-async def test_help_names_every_key(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=(100, 50)) as pilot:
-        await opened(pilot)
-        await pilot.press("f1")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
-        for action in ACTIONS:
-            assert action.keys in screen_text(pilot)
-        await pilot.press("escape")
-        await wait_until(pilot, lambda: pilot.app.screen is chat(pilot))
-
-
-async def test_the_palette_holds_every_action(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=WIDE) as pilot:
-        screen = await opened(pilot)
-        titles = [command.title for command in pilot.app.get_system_commands(screen)]
-        assert {action.title for action in ACTIONS} <= set(titles)
-        assert len(titles) == len(set(titles))
-        await pilot.press("ctrl+p")
-        for character in "thinking":
-            await pilot.press(character)
-        await wait_until(pilot, lambda: "let the model think" in screen_text(pilot))
-        await pilot.press("enter")
-        await wait_until(pilot, lambda: "● thinking on" in screen_text(pilot))
 
 
 async def test_an_error_is_a_panel_with_its_hint_and_the_chat_goes_on(engine: ScriptedEngine) -> None:
@@ -299,55 +172,6 @@ async def test_pasted_control_characters_do_not_reach_the_prompt(engine: Scripte
         assert prompt.text == "[2Jhello\nthere"
 
 
-async def test_the_page_follows_its_end_only_while_the_reader_is_there(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=(80, 20)) as pilot:
-        page = (await opened(pilot)).query_one(Conversation)
-        await write(pilot, "tell me")
-        engine.say("\n\n".join(f"line {n}" for n in range(30)))
-        await wait_until(pilot, lambda: "line 29" in screen_text(pilot))
-        await pilot.press("pageup", "pageup")
-        await wait_until(pilot, lambda: "line 29" not in screen_text(pilot))
-        reading = page.scroll_y
-        engine.say("\n\nand one more", "\n\nand the last")
-        engine.end()
-        await wait_until(pilot, lambda: engine.idled)
-        assert page.scroll_y == reading
-        assert "the last" not in screen_text(pilot)
-        await pilot.press("ctrl+end")
-        await wait_until(pilot, lambda: "and the last" in screen_text(pilot))
-        await write(pilot, "more")
-        engine.say("\n\n".join(f"row {n}" for n in range(30)))
-        await wait_until(pilot, lambda: "row 29" in screen_text(pilot))
-        engine.end()
-
-
-async def test_what_the_reader_opens_comes_into_view_heading_first(engine: ScriptedEngine) -> None:
-    engine.memories = tuple(memory(n, f"memory number {n}") for n in range(1, 11))
-    async with make_app(engine).run_test(size=(80, 20)) as pilot:
-        await opened(pilot)
-        await write(pilot, "tell me")
-        engine.say("\n\n".join(f"line {n}" for n in range(12)))
-        engine.end()
-        await wait_until(pilot, lambda: engine.idled)
-        await wait_until(pilot, lambda: "10 memories" in screen_text(pilot))
-        await pilot.press("ctrl+f")
-        await wait_until(pilot, lambda: "memory number 1" in screen_text(pilot).splitlines()[6])
-        assert "10 memories" in screen_text(pilot)
-        await pilot.press("escape")
-        await wait_until(pilot, lambda: "memory number 10" in screen_text(pilot))
-
-
-async def test_the_meter_and_the_figures_of_the_last_reply(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=WIDE) as pilot:
-        await opened(pilot)
-        await write(pilot, "where?")
-        await wait_until(pilot, lambda: "423 of 1,664 tokens" in screen_text(pilot))
-        engine.say("Porto.")
-        engine.end()
-        await wait_until(pilot, lambda: "512 of 1,664 tokens" in screen_text(pilot))
-        assert "31 tokens/s · first word after 0.4 s" in screen_text(pilot)
-
-
 async def test_a_new_chat_is_empty_and_the_next_message_starts_a_session(engine: ScriptedEngine) -> None:
     async with make_app(engine).run_test(size=WIDE) as pilot:
         await opened(pilot)
@@ -380,19 +204,6 @@ async def test_one_reply_at_a_time(engine: ScriptedEngine) -> None:
         assert len(engine.requests) == 1
 
 
-async def test_the_footer_offers_what_can_be_done_now(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=WIDE) as pilot:
-        screen = await opened(pilot)
-        footer = screen.query_one(Footer)
-        assert "Stop" not in text_of(footer)
-        assert "Again" not in text_of(footer)
-        await write(pilot, "one")
-        await wait_until(pilot, lambda: "Stop" in text_of(footer))
-        engine.end()
-        await wait_until(pilot, lambda: "Again" in text_of(footer))
-        assert "Stop" not in text_of(footer)
-
-
 async def test_up_takes_the_last_message_back(engine: ScriptedEngine) -> None:
     async with make_app(engine).run_test(size=WIDE) as pilot:
         screen = await opened(pilot)
@@ -401,15 +212,3 @@ async def test_up_takes_the_last_message_back(engine: ScriptedEngine) -> None:
         await wait_until(pilot, lambda: engine.idled)
         await pilot.press("up")
         await wait_until(pilot, lambda: screen.query_one(Prompt).text == "one")
-
-
-async def test_no_memories_no_list(engine: ScriptedEngine) -> None:
-    engine.memories: tuple[Memory, ...] = ()
-    async with make_app(engine).run_test(size=WIDE) as pilot:
-        screen = await opened(pilot)
-        await write(pilot, "one")
-        engine.say("I don't know.")
-        engine.end()
-        await wait_until(pilot, lambda: engine.idled)
-        assert not screen.query(MemoryList)
-        assert screen.query(Static)

@@ -11,7 +11,7 @@ from persona.chat.store import MemoryRef
 from persona.config import Settings, TuiSettings
 from persona.errors import ModelError
 from persona.tui.door import ChatEngine, ProgressFn
-from persona.tui.widgets.conversation import PAGE, Conversation, Earlier
+from persona.tui.widgets.conversation import PAGE, Conversation, More
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.messages import ErrorPanel, TwinMessage, UserMessage
 from persona.tui.widgets.prompt import Prompt
@@ -233,7 +233,7 @@ async def test_a_long_chat_opens_at_its_end_with_a_page_of_turns(engine: Scripte
         page = screen.query_one(Conversation)
         await pilot.press("ctrl+home")
         await wait_until(pilot, lambda: f"{120 - PAGE} earlier messages" in screen_text(pilot))
-        await pilot.click(Earlier)
+        await pilot.click(More)
         await wait_until(pilot, lambda: len(screen.query(UserMessage)) == PAGE)
         await wait_until(pilot, lambda: page.scroll_y > 0)
         assert "question 40" in screen_text(pilot)

@@ -10,7 +10,6 @@ from typing import get_args
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.reactive import reactive
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, OptionList
 
@@ -19,12 +18,22 @@ from persona.config import Compression, Settings
 from persona.errors import PersonaError
 from persona.tui import keys
 from persona.tui.feed import pump
-from persona.tui.history import widgets_of
-from persona.tui.room import ContextRead, EngineRoom, IdleFailed, Indexed, Opened, OpeningFailed, Progressed
+from persona.tui.history import makers_of
+from persona.tui.room import (
+    ContextRead,
+    EngineRoom,
+    Failed,
+    Indexed,
+    Opened,
+    OpeningFailed,
+    Past,
+    Progressed,
+    Resumed,
+)
 from persona.tui.screens.help import HelpScreen
+from persona.tui.screens.keeping import KeepingScreen
 from persona.tui.talk import Talk
 from persona.tui.widgets.conversation import Conversation
-from persona.tui.widgets.fold import Fold
 from persona.tui.widgets.header import TwinHeader, model_line
 from persona.tui.widgets.messages import ErrorPanel, Notice, TwinMessage, UserMessage
 from persona.tui.widgets.prompt import Prompt
@@ -49,12 +58,13 @@ class Clocks:
     seconds: Callable[[], float] = time.monotonic
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(KeepingScreen):
     """One conversation with the twin.
 
-    questions: what to offer in an empty chat. session_id: the chat to resume.
+    questions: what to offer in an empty chat. session_id: the chat to resume, or LATEST.
     """
 
+    ACTIONS = keys.ACTIONS
     BINDINGS = keys.bindings()
     DEFAULT_CSS = """
     ChatScreen { layout: vertical; background: $background; }
@@ -76,13 +86,13 @@ class ChatScreen(Screen[None]):
         session_id: str | None = None,
         clocks: Clocks | None = None,
     ) -> None:
-        super().__init__()
-        self._room = room
+        super().__init__(room)
         self._settings = settings
         self._questions = questions
         self._clocks = clocks or Clocks()
-        self._session_id = session_id
+        self._wanted = session_id
         self._talk: Talk | None = None
+        self._said: Talk | None = None
         self._flush: Timer | None = None
         self._waiting_text: str | None = None
 
@@ -102,7 +112,7 @@ class ChatScreen(Screen[None]):
         # A message, not a call: a timer runs in a task of its own and would overtake the handler below.
         self._flush = self.set_interval(FLUSH_SECONDS, self._wake, pause=True)
         self._prompt.focus()
-        if self._session_id is None:
+        if self._wanted is None:
             await self._page.add(Welcome(self._questions, opening=True))
         else:
             await self._page.add(OpeningProgress())
@@ -112,13 +122,10 @@ class ChatScreen(Screen[None]):
     def on_unmount(self) -> None:
         if self._talk is not None:
             self._talk.cancel.set()
+        self._write_drafts()
         self._room.leave()
 
     # Parts
-
-    @property
-    def _page(self) -> Conversation:
-        return self.query_one(Conversation)
 
     @property
     def _header(self) -> TwinHeader:
@@ -129,13 +136,14 @@ class ChatScreen(Screen[None]):
         return self.query_one(StatusBar)
 
     @property
-    def _prompt(self) -> Prompt:
-        return self.query_one(Prompt)
+    def _unsent(self) -> str:
+        sending = self._talk.text if self._talk is not None and self._talk.session_id is None else ""
+        return _joined(self._waiting_text or "", sending, self._prompt.text)
 
     # Opening
 
     def _open(self) -> None:
-        work = partial(self._room.open, self._session_id, self._room.quiet(), self.post_message)
+        work = partial(self._room.open, self._wanted, self._room.quiet(), self.post_message)
         self.run_worker(work, thread=True, group="open", exclusive=True)
 
     def on_progressed(self, event: Progressed) -> None:
@@ -149,12 +157,15 @@ class ChatScreen(Screen[None]):
         await self.query(OpeningProgress).remove()
         if not engine.card.text:
             await self._page.add(Notice(NOTHING_KNOWN))
-        if event.past is not None:
-            await self._page.fill(widgets_of(event.past.turns, engine, self._header.twin))
-            self._status.usage = next((t.usage for t in reversed(event.past.turns) if t.usage), None)
-        elif event.error is not None:
-            self._session_id = None
-            await self._page.add(Welcome(self._questions, opening=False), ErrorPanel(event.error))
+        self._drafts_on = True
+        if event.past.session is not None or self._wanted is not None:
+            typed = self._prompt.text
+            await self._show(event.past)
+            self._prompt.replace_with(_joined(event.past.draft, typed))
+        elif event.past.draft:
+            self._prompt.replace_with(_joined(event.past.draft, self._prompt.text))
+        if event.error is not None:
+            await self._page.add(ErrorPanel(event.error))
         if self._waiting_text is not None:
             text, self._waiting_text = self._waiting_text, None
             await self._send(text)
@@ -178,8 +189,7 @@ class ChatScreen(Screen[None]):
     # Talking
 
     async def on_prompt_sent(self, event: Prompt.Sent) -> None:
-        if self._talk is not None:
-            self.notify("A reply is still being written. Escape stops it.", markup=False)
+        if self._busy():
             return
         if self._room.engine is None and "open" not in {w.group for w in self.workers if w.is_running}:
             self.notify("No model is open yet: see the message above.", severity="warning", markup=False)
@@ -201,7 +211,7 @@ class ChatScreen(Screen[None]):
             return
         await self.query(Welcome).remove()
         await self._page.add(UserMessage(text, self._clocks.now()))
-        await self._start(partial(engine.turn, self._request(text)))
+        await self._start(partial(engine.turn, self._request(text)), text=text)
 
     async def action_regenerate(self) -> None:
         """Ask for the last reply once more."""
@@ -223,14 +233,14 @@ class ChatScreen(Screen[None]):
         )
 
     async def _start(
-        self, turn: Callable[..., Iterator[TurnEvent]], replaces: TwinMessage | None = None
+        self, turn: Callable[..., Iterator[TurnEvent]], replaces: TwinMessage | None = None, text: str = ""
     ) -> None:
         self._room.hush()
         message = TwinMessage(self._header.twin, self._clocks.now(), self._clocks.seconds)
         await self._page.add(message)
         self._page.to_end()
-        talk = Talk(message, self._page, self._status, self._wake, replaces)
-        self._talk = talk
+        talk = Talk(message, self._page, self._status, self._wake, replaces, text)
+        self._talk = self._said = talk
         self.refresh_bindings()
         if self._flush is not None:
             self._flush.resume()
@@ -261,14 +271,25 @@ class ChatScreen(Screen[None]):
         if self._talk is None:
             return
         talk = self._talk
+        before = talk.session_id
         await talk.catch_up()
-        self._session_id = talk.session_id or self._session_id
+        if talk.session_id != before:
+            self._started(talk.session_id)
         if talk.over:
             self._talk = None
+            if talk.session_id is None:  # not stored: nobody has these words but us
+                self._prompt.replace_with(_joined(talk.text, self._prompt.text))
             if self._flush is not None:
                 self._flush.pause()
             self.refresh_bindings()
             self._idle()
+
+    def _started(self, session_id: str | None) -> None:
+        """The user's message is stored, in this chat."""
+        if session_id != self._session_id:
+            self._drafts.note(self._session_id, "")
+            self._session_id = session_id
+        self._note_draft()
 
     def _idle(self) -> None:
         if self._session_id is not None:
@@ -278,12 +299,58 @@ class ChatScreen(Screen[None]):
     def on_context_read(self, event: ContextRead) -> None:
         if event.session_id == self._session_id and self._talk is None:
             self._status.used, self._status.budget = event.used, event.budget
+            self._show_title(event.title)
 
     def on_indexed(self, event: Indexed) -> None:
         self._status.indexing = f"indexing {event.done:,} of {event.total:,}" if event.total else ""
 
-    def on_idle_failed(self, event: IdleFailed) -> None:
+    def on_failed(self, event: Failed) -> None:
         self.notify(event.error.hint, title=event.error.message, severity="warning", markup=False)
+
+    # Past chats
+
+    async def on_resumed(self, event: Resumed) -> None:
+        if self._talk is None:
+            await self._show(event.past)
+            self._idle()
+
+    async def _show(self, past: Past) -> None:
+        """Take `past` for the chat at hand."""
+        engine, turns = self._room.engine, past.turns
+        if engine is None:
+            return
+        self._session_id = past.session.id if past.session else None
+        self._said = None
+        self._show_title(past.session.title if past.session else "")
+        self._status.used = 0
+        self._status.usage = next((t.usage for t in reversed(turns) if t.usage), None)
+        self._prompt.replace_with(past.draft)
+        if turns:
+            at = next((n for n, turn in enumerate(turns) if turn.id == past.at), None)
+            await self._page.fill(makers_of(turns, engine, self._header.twin), at)
+        else:
+            await self._page.fill([partial(Welcome, self._questions, opening=False)])
+        self._prompt.focus()
+
+    def action_glass(self) -> None:
+        """The exact prompt: the one of the running or last turn, or of what is written."""
+        engine = self._room.engine
+        if engine is None:
+            self.notify("The prompt can be shown as soon as the model is open.", markup=False)
+            return
+        from persona.tui.glass import Sent, look
+        from persona.tui.screens.glass import GlassScreen
+
+        said, text = self._said, self._prompt.text.strip()
+        sent = None
+        if said is not None and said.ready is not None and (self._talk is not None or not text):
+            sent = Sent(said.ready, said.memories, said.usage)
+        elif self._talk is not None:
+            self.notify("The prompt is still being made.", markup=False)
+            return
+        self.app.push_screen(
+            GlassScreen(partial(look, engine, self._request(text), sent), engine.memory.around)
+        )
 
     # The other actions
 
@@ -292,10 +359,10 @@ class ChatScreen(Screen[None]):
         if self._talk is not None:
             self._talk.stop()
 
-    def action_to_prompt(self) -> None:
+    async def action_to_prompt(self) -> None:
         """Back to writing, with the newest line in view."""
         self._prompt.focus()
-        self._page.to_end()
+        await self._page.to_newest()
 
     def action_toggle_thinking(self) -> None:
         """Let the model think before it answers, or not."""
@@ -319,52 +386,14 @@ class ChatScreen(Screen[None]):
     def watch_compression(self, mode: Compression) -> None:
         self._header.compression = mode
 
-    def action_copy_reply(self) -> None:
-        """Put the last reply on the clipboard."""
-        said = [reply.text for reply in self.query(TwinMessage) if reply.text]
-        if said:
-            self.app.copy_to_clipboard(said[-1])
-            self.notify("The last reply is on the clipboard.", markup=False)
-
-    async def action_new_session(self) -> None:
-        """Begin an empty chat; the one before is stored."""
-        if self._talk is not None:
-            self.notify("A reply is still being written. Escape stops it.", markup=False)
-            return
-        self._room.hush()
-        self._session_id = None
-        self._status.used = 0
-        self._status.usage = None
-        await self._page.fill([Welcome(self._questions, opening=self._room.engine is None)])
-        self._prompt.focus()
-
-    def action_toggle_folds(self) -> None:
-        """Open everything under the last reply, or close it."""
-        replies = self.query(TwinMessage)
-        folds = list(replies.last().query(Fold)) if replies else []
-        opened = not any(fold.opened for fold in folds)
-        for fold in folds:
-            if fold.opened != opened:
-                fold.toggle_by_reader()
-
-    def action_chat_page(self, direction: int) -> None:
-        """Scroll a page up (-1) or down (1)."""
-        if direction < 0:
-            self._page.scroll_page_up(animate=False)
-        else:
-            self._page.scroll_page_down(animate=False)
-
-    def action_chat_top(self) -> None:
-        """Scroll to the first turn shown."""
-        self._page.scroll_home(animate=False)
-
-    def action_chat_bottom(self) -> None:
-        """Scroll to the newest line and follow it."""
-        self._page.to_end()
-
     def action_help(self) -> None:
         """Show the help sheet."""
         self.app.push_screen(HelpScreen())
+
+    def _busy(self) -> bool:
+        if self._talk is not None:
+            self.notify("A reply is still being written. Escape stops it.", markup=False)
+        return self._talk is not None
 
     def on_prompt_up(self) -> None:
         """An empty prompt: pick a question, or take the last message back to change it."""
@@ -375,3 +404,7 @@ class ChatScreen(Screen[None]):
         mine = self.query(UserMessage)
         if mine:
             self._prompt.replace_with(mine.last().text)
+
+
+def _joined(*texts: str) -> str:
+    return "\n".join(filter(None, texts))

@@ -1,5 +1,6 @@
-"""The help sheet: every key of the chat."""
+"""The help sheet: every key."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -8,7 +9,7 @@ from textual.containers import Grid, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from persona.tui.keys import ACTIONS, PROMPT_KEYS
+from persona.tui.keys import ACTIONS, GLASS_ACTIONS, PROMPT_KEYS, SESSION_ACTIONS, Action
 
 ABOUT = (
     "The twin answers from its owner's messages. Open “memories” under a reply to see what it was given "
@@ -28,6 +29,7 @@ class HelpScreen(ModalScreen[None]):
     HelpScreen Grid { grid-size: 2; grid-columns: 14 1fr; grid-rows: auto; height: auto; }
     HelpScreen Static { height: auto; }
     HelpScreen .key { color: $primary; text-style: bold; }
+    HelpScreen .heading { color: $secondary; margin: 1 0 0 0; }
     HelpScreen .about { color: $foreground 60%; margin: 1 0 0 0; }
     """
 
@@ -36,13 +38,24 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll() as sheet:
             sheet.border_title = "keys"
-            with Grid():
-                for keys, text in rows():
-                    yield Static(keys, classes="key", markup=False)
-                    yield Static(text, markup=False)
+            for heading, rows in sheets():
+                if heading:
+                    yield Static(heading, classes="heading", markup=False)
+                with Grid():
+                    for keys, text in rows:
+                        yield Static(keys, classes="key", markup=False)
+                        yield Static(text, markup=False)
             yield Static(ABOUT, classes="about", markup=False)
 
 
-def rows() -> list[tuple[str, str]]:
-    """Every key with what it does: the prompt's first, then the chat's."""
-    return [*PROMPT_KEYS, *((a.keys, f"{a.title}: {a.help}") for a in ACTIONS if a.keys)]
+def sheets() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Every key with what it does, by screen: the prompt's and the chat's first."""
+    return [
+        ("", [*PROMPT_KEYS, *_rows(ACTIONS)]),
+        ("in the list of chats", _rows(SESSION_ACTIONS)),
+        ("in the glass box", _rows(GLASS_ACTIONS)),
+    ]
+
+
+def _rows(actions: Sequence[Action]) -> list[tuple[str, str]]:
+    return [(a.keys, f"{a.title}: {a.help}" if a.help else a.title) for a in actions if a.keys]

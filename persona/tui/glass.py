@@ -1,0 +1,94 @@
+"""What the glass box shows: a prompt as it was or would be sent, and where each piece of it comes from.
+
+Knows nothing of Textual.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from knowledge.records import Memory
+from knowledge.text import prompt_safe
+from persona.backends.base import Usage
+from persona.chat.events import PromptReady, TurnRequest
+from persona.tui.door import ChatEngine
+
+if TYPE_CHECKING:
+    from persona.chat.store import Summary, Turn
+
+SENT = "sent with your last message"
+WOULD_BE_SENT = "would be sent with what you have written"
+TO_COME = "what your next message will be added to"
+
+_CITED = re.compile(r"\(turns? ([\d ,–-]+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A prompt that a model was given. usage: what the model said of it, None while it is at it."""
+
+    ready: PromptReady
+    memories: Sequence[Memory]
+    usage: Usage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A summary, the turns it cites in order, and whether it is in this prompt (else it came later)."""
+
+    summary: "Summary"
+    cited: "Sequence[Turn]"
+    in_prompt: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Glass:
+    """heading: when this prompt is sent. around: tokens of the template and the joints between sections."""
+
+    heading: str
+    ready: PromptReady
+    memories: Sequence[Memory]
+    usage: Usage | None
+    blocks: Sequence[Block]
+
+    @property
+    def around(self) -> int:
+        """Tokens that belong to no section: the template's own, and the joints."""
+        return self.ready.tokens - sum(self.ready.section_tokens.values())
+
+
+def look(engine: ChatEngine, request: TurnRequest, sent: Sent | None) -> Glass:
+    """The prompt that was sent, or else the one that `request` would send. Blocks."""
+    if sent is not None:
+        heading, ready, memories, usage = SENT, sent.ready, sent.memories, sent.usage
+    else:
+        heading = WOULD_BE_SENT if request.text else TO_COME
+        ready, memories = engine.preview(request)
+        usage = None
+    blocks = _blocks(engine, request, ready) if request.session_id and request.compression else ()
+    return Glass(heading, ready, memories, usage, blocks)
+
+
+def cited(text: str, first: int, last: int) -> list[int]:
+    """The numbers of the exchanges that a summary's lines cite, in order; all of them where none does."""
+    numbers: set[int] = set()
+    for group in _CITED.findall(text):
+        for part in group.split(","):
+            ends = [int(n) for n in re.findall(r"\d+", part)]
+            if ends:
+                numbers.update(range(max(first, ends[0]), min(last, ends[-1]) + 1))
+    return sorted(numbers) or list(range(first, last + 1))
+
+
+def _blocks(engine: ChatEngine, request: TurnRequest, ready: PromptReady) -> Sequence[Block]:
+    session_id = request.session_id or ""
+    shown = next((s.text for s in ready.prompt.sections if s.name == "summaries"), "")
+    turns = engine.sessions.turns(session_id)
+    blocks = []
+    for summary in engine.sessions.summaries(session_id, request.compression or "off"):
+        wanted = set(cited(summary.text, summary.first_turn, summary.last_turn))
+        under = [t for t in turns if t.number in wanted]
+        text = prompt_safe(summary.text).strip()
+        blocks.append(Block(summary, under, bool(text) and text in shown))
+    return blocks

@@ -1,0 +1,157 @@
+"""A chat as something that is kept: its draft, its title, deleting it and bringing it back."""
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.timer import Timer
+from textual.widgets import TextArea
+
+from knowledge.text import one_line, printable
+from persona.errors import PersonaError
+from persona.tui.basket import Basket
+from persona.tui.calls import in_thread
+from persona.tui.drafts import WRITE_SECONDS, Drafts
+from persona.tui.room import EngineRoom, Failed
+from persona.tui.screens.reading import ReadingScreen
+from persona.tui.widgets.prompt import Prompt
+
+if TYPE_CHECKING:
+    from persona.chat.store import SessionStore
+    from persona.tui.screens.sessions import Choice
+
+DELETED = "“{title}” is deleted. It can be brought back until you leave: {how}."
+
+
+class KeepingScreen(ReadingScreen):
+    """The chat at hand is `_session_id`, None where it is not begun yet."""
+
+    def __init__(self, room: EngineRoom) -> None:
+        super().__init__()
+        self._room = room
+        self._session_id: str | None = None
+        self._chat_title = ""
+        self._basket = Basket()
+        self._drafts = Drafts()
+        self._drafts_on = False
+        self._draft_timer: Timer | None = None
+
+    @property
+    def _prompt(self) -> Prompt:
+        return self.query_one(Prompt)
+
+    @property
+    def _sessions(self) -> "SessionStore | None":
+        return self._room.engine.sessions if self._room.engine is not None else None
+
+    @property
+    def _unsent(self) -> str:
+        """What the user wrote in this chat and is not in the store yet."""
+        return self._prompt.text
+
+    def _busy(self) -> bool:
+        """Whether a reply is being written, which the user is then told."""
+        return False
+
+    def _show_title(self, title: str) -> None:
+        self._chat_title = one_line(printable(title))
+        self._prompt.border_subtitle = Content(self._chat_title)
+
+    # Drafts
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        self._note_draft()
+
+    def _note_draft(self) -> None:
+        """Have what is written stored soon; nothing is while the stored draft is not read yet."""
+        if self._drafts_on:
+            self._drafts.note(self._session_id, self._unsent)
+            if self._draft_timer is None:
+                self._draft_timer = self.set_timer(WRITE_SECONDS, self._keep_drafts)
+
+    def _keep_drafts(self) -> None:
+        self._draft_timer = None
+        self.run_worker(self._write_drafts, thread=True, group="drafts")
+
+    def _write_drafts(self) -> None:
+        """Blocks: for a worker thread, or the very end."""
+        if self._sessions is not None:
+            try:
+                self._drafts.write(self._sessions)
+            except PersonaError as error:
+                self.post_message(Failed(error))
+
+    # Other chats
+
+    def action_new_session(self) -> None:
+        """Begin an empty chat; the one before is stored."""
+        self._leave_for(None)
+
+    def action_sessions(self) -> None:
+        """The list of chats."""
+        if self._sessions is None:
+            self.notify("The chats can be listed as soon as the model is open.", markup=False)
+            return
+        from persona.tui.screens.sessions import SessionsScreen
+
+        chats = SessionsScreen(self._sessions, self._basket, self._session_id, self._busy)
+        self.app.push_screen(chats, self._chosen)
+
+    async def _chosen(self, choice: "Choice | None") -> None:
+        """What the list of chats came to; a chat that was deleted there is left in any case."""
+        if choice is not None:
+            self._leave_for(choice.session_id, choice.turn_id)
+        elif self._session_id is not None and self._session_id in self._basket:
+            self._leave_for(None)
+        elif self._session_id is not None and self._sessions is not None:
+            session = await in_thread(self, self._sessions.get, self._session_id)
+            self._show_title(session.title if session is not None else self._chat_title)
+
+    def _leave_for(self, session_id: str | None, turn_id: str | None = None) -> None:
+        """Read another chat, or this one to show another place; None begins one. Resumed comes of it."""
+        if self._busy() or self._room.engine is None:
+            return
+        self._room.hush()
+        self._note_draft()
+
+        def work() -> None:
+            self._write_drafts()  # first: it may be the chat that is read
+            self._room.resume(session_id, turn_id, self.post_message)
+
+        self.run_worker(work, thread=True, group="resume", exclusive=True)
+
+    # Title, deleting
+
+    async def action_rename_session(self) -> None:
+        """Give this chat another title."""
+        if self._session_id is None:
+            self.notify("This chat is not begun yet; its first message names it.", markup=False)
+            return
+        from persona.tui.screens.rename import RenameScreen
+
+        self.app.push_screen(RenameScreen(self._chat_title), self._renamed)
+
+    async def _renamed(self, title: str | None) -> None:
+        if title and self._session_id is not None and self._sessions is not None:
+            session = await in_thread(self, self._sessions.rename, self._session_id, title)
+            if session is not None:
+                self._show_title(session.title)
+
+    async def action_delete_session(self) -> None:
+        """Delete this chat, and begin an empty one."""
+        if self._session_id is None or self._sessions is None or self._busy():
+            return
+        await in_thread(self, self._basket.put, self._sessions, self._session_id)
+        if self._session_id in self._basket:
+            said = DELETED.format(title=self._chat_title, how="“Bring the deleted chat back” in the palette")
+            self.notify(said, markup=False)
+            self._leave_for(None)
+
+    async def action_undelete_session(self) -> None:
+        """Bring the chat that was deleted last back, and go on with it."""
+        if self._sessions is None or self._busy():
+            return
+        session = await in_thread(self, self._basket.take_back, self._sessions)
+        if session is None:
+            self.notify("There is no deleted chat to bring back.", markup=False)
+        else:
+            self._leave_for(session.id)

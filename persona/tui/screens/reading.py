@@ -1,0 +1,46 @@
+"""What a reader of a chat can do: scroll, open and close details, copy."""
+
+from textual.screen import Screen
+
+from persona.tui.widgets.conversation import Conversation
+from persona.tui.widgets.fold import Fold
+from persona.tui.widgets.messages import TwinMessage
+
+
+class ReadingScreen(Screen[None]):
+    """A screen with one conversation on it."""
+
+    @property
+    def _page(self) -> Conversation:
+        return self.query_one(Conversation)
+
+    def action_copy_reply(self) -> None:
+        """Put the last reply on the clipboard."""
+        said = [reply.text for reply in self.query(TwinMessage) if reply.text]
+        if said:
+            self.app.copy_to_clipboard(said[-1])
+            self.notify("The last reply is on the clipboard.", markup=False)
+
+    def action_toggle_folds(self) -> None:
+        """Open everything under the last reply, or close it."""
+        replies = self.query(TwinMessage)
+        folds = list(replies.last().query(Fold)) if replies else []
+        opened = not any(fold.opened for fold in folds)
+        for fold in folds:
+            if fold.opened != opened:
+                fold.toggle_by_reader()
+
+    def action_chat_page(self, direction: int) -> None:
+        """Scroll a page up (-1) or down (1)."""
+        if direction < 0:
+            self._page.scroll_page_up(animate=False)
+        else:
+            self._page.scroll_page_down(animate=False)
+
+    def action_chat_top(self) -> None:
+        """Scroll to the first turn shown."""
+        self._page.scroll_home(animate=False)
+
+    async def action_chat_bottom(self) -> None:
+        """Scroll to the newest line and follow it."""
+        await self._page.to_newest()

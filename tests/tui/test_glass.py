@@ -1,0 +1,136 @@
+"""The glass box: the exact prompt by section, budgets, memories with their surroundings, summaries."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from knowledge.records import StoredMessage
+from persona.tui.glass import cited
+from persona.tui.screens.glass import GlassScreen, Remembered, Summarised
+from persona.tui.widgets.prompt import Prompt
+from tui.conftest import chat, make_app, opened, screen_text, wait_until, write
+from tui.scripted import ScriptedEngine
+
+SIZES = pytest.mark.parametrize("size", [(120, 60), (60, 60)], ids=["wide", "narrow"])
+
+
+def stored(id: str, text: str) -> StoredMessage:
+    return StoredMessage(
+        id=id, source="slack", conversation_id="slack:C1", conversation="#general", author_id="u1",
+        author="Jonas", is_self=False, sent_at=datetime(2024, 3, 12, 9, 0, tzinfo=UTC), text=text,
+        kind="speech", thread=None, reply_to=None,
+    )  # fmt: skip
+
+
+async def looked(pilot: Pilot[Any]) -> GlassScreen:
+    """Open the glass box."""
+    await pilot.press("f2")
+    screen = await wait_until(pilot, lambda: isinstance(pilot.app.screen, GlassScreen) and pilot.app.screen)
+    await wait_until(pilot, lambda: "the prompt, in its order" in screen_text(pilot))
+    assert isinstance(screen, GlassScreen)
+    return screen
+
+
+@SIZES
+async def test_the_prompt_that_was_sent_by_section_with_its_figures(
+    engine: ScriptedEngine, size: tuple[int, int]
+) -> None:
+    async with make_app(engine).run_test(size=size) as pilot:
+        await opened(pilot)
+        await write(pilot, "where do you live?")
+        engine.say("Porto.")
+        engine.end()
+        await wait_until(pilot, lambda: engine.idled)
+        await looked(pilot)
+        shown = " ".join(screen_text(pilot).split())
+        assert "sent with your last message" in shown
+        assert "423 of 1,664 tokens" in shown
+        assert "window 2,048 = 1,664 for the prompt + 384 kept for the reply" in shown.replace(" │ │ ", " ")
+        assert "cached: 310 of 423 tokens (73%)" in shown
+        for section in ("rules", "persona card", "summaries", "recent turns", "memories", "message"):
+            assert section in shown
+        assert "About you:" not in shown
+        await pilot.press("tab", "enter")
+        await wait_until(pilot, lambda: "About you:" in screen_text(pilot))
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: pilot.app.screen is chat(pilot))
+
+
+async def test_what_is_written_is_shown_as_it_would_be_sent(engine: ScriptedEngine) -> None:
+    async with make_app(engine).run_test(size=(100, 50)) as pilot:
+        screen = await opened(pilot)
+        screen.query_one(Prompt).text = "and then?"
+        await looked(pilot)
+        assert "would be sent with what you have written" in screen_text(pilot)
+        assert "not sent" in screen_text(pilot)
+        await pilot.press("ctrl+f")
+        await wait_until(pilot, lambda: "and then?" in screen_text(pilot))
+        assert not engine.requests
+        await pilot.press("escape", "ctrl+a", "ctrl+k")
+        await wait_until(pilot, lambda: pilot.app.screen is screen and not screen.query_one(Prompt).text)
+        await looked(pilot)
+        assert "what your next message will be added to" in screen_text(pilot)
+
+
+async def test_a_memory_shows_the_conversation_around_it(engine: ScriptedEngine) -> None:
+    for message in (stored("slack:C1:0", "where are you these days?"), stored("slack:C1:1", "in Porto")):
+        engine.memory.stored[message.id] = message
+    async with make_app(engine).run_test(size=(100, 60)) as pilot:
+        screen = await opened(pilot)
+        screen.query_one(Prompt).text = "where?"
+        glass = await looked(pilot)
+        first, second = glass.query(Remembered)
+        assert "[1] 0.83 · 12 March 2024 · me · slack #general" in screen_text(pilot)
+        await pilot.click(first.query_one("FoldTitle"))
+        await wait_until(pilot, lambda: "where are you these days?" in screen_text(pilot))
+        assert "words: moved, porto; meaning 0.52" in screen_text(pilot)
+        second.opened = True
+        await wait_until(pilot, lambda: "no longer in the archive" in screen_text(pilot))
+
+
+async def test_a_summary_shows_the_turns_it_cites(engine: ScriptedEngine) -> None:
+    session = engine.sessions.create()
+    turns = []
+    for question, reply in (("my dog is called Rufus", "Good name."), ("and a cat", "Nice.")):
+        asked = engine.sessions.add_user(session.id, question)
+        turns += [asked, engine.sessions.add_reply(session.id, asked.number, text=reply, status="complete")]
+    engine.sessions.add_summary(
+        session.id, strategy="extractive", turns=turns, text="- (turn 1) user: my dog is called Rufus"
+    )
+    async with make_app(engine, session_id=session.id).run_test(size=(100, 60)) as pilot:
+        await opened(pilot)
+        await wait_until(pilot, lambda: "Nice." in screen_text(pilot))
+        glass = await looked(pilot)
+        await wait_until(pilot, lambda: "turns 1 to 2 · extractive, level 1" in screen_text(pilot))
+        assert "not in this prompt" not in screen_text(pilot)
+        glass.query_one(Summarised).opened = True
+        await pilot.press("ctrl+f", "ctrl+f")
+        await wait_until(pilot, lambda: "twin: Good name." in screen_text(pilot))
+        assert "turn 2" not in screen_text(pilot)
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("- (turn 3) user: x\n- (turn 5) twin: y", [3, 5]),
+        ("- he moved (turns 2, 4)", [2, 4]),
+        ("- (turns 2-4) a\n- (turn 99) b", [2, 3, 4]),
+        ("nothing cited", [1, 2, 3, 4, 5, 6]),
+    ],
+)
+def test_cited_turns_are_read_from_the_lines(text: str, numbers: list[int]) -> None:
+    assert cited(text, 1, 6) == numbers
+
+
+async def test_escape_sequences_in_the_prompt_are_shown_never_obeyed(engine: ScriptedEngine) -> None:
+    engine.memory.stored["slack:C1:1"] = stored("slack:C1:1", "\x1b[31m[bold]red[/]")
+    async with make_app(engine).run_test(size=(100, 60)) as pilot:
+        screen = await opened(pilot)
+        screen.query_one(Prompt).text = "[@click=app.quit]x[/]"
+        await looked(pilot)
+        await pilot.press("ctrl+f")
+        await wait_until(pilot, lambda: "[31m[bold]red[/]" in screen_text(pilot))
+        assert "[@click=app.quit]x[/]" in screen_text(pilot)
+        assert "\x1b" not in screen_text(pilot)
