@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
@@ -61,23 +61,30 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str |
 
 
 @contextmanager
-def progress() -> Iterator["Callable[[Progress], None]"]:
-    """A reporter for long work: a bar on a terminal, one line for each stage elsewhere."""
+def progress(unit: Literal["items", "bytes"] = "items") -> Iterator["Callable[[Progress], None]"]:
+    """A reporter for long work: a bar on a terminal, one line for each stage elsewhere.
+
+    unit: what is counted; of bytes the rate and the time left are shown too.
+    """
     if not sys.stderr.isatty():
         yield name_stages()
         return
+    from rich import progress as bar
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    counts: dict[str, tuple[bar.ProgressColumn, ...]] = {
+        "items": (bar.MofNCompleteColumn(), bar.TimeElapsedColumn()),
+        "bytes": (bar.DownloadColumn(), bar.TransferSpeedColumn(), bar.TimeRemainingColumn()),
+    }
+    columns = (bar.TextColumn("{task.description}"), bar.BarColumn(), *counts[unit])
     with Bars(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, Any] = {}
 
         def report(now: "Progress") -> None:
             stage = one_line(printable(now.stage))
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=now.total)
+                tasks[stage] = bars.add_task(stage, total=now.total, completed=now.done)
             bars.update(tasks[stage], completed=now.done, total=now.total)
 
         yield report

@@ -1,0 +1,27 @@
+"""Models: which are known, which are here, which fits this machine, and how one gets here."""
+
+from persona.models.catalogue import STARTER, CatalogueEntry, catalogue, found
+from persona.models.download import PullStopped, pull
+from persona.models.lookup import info, known, open_backend, remove, resolve, use
+from persona.models.stores import FoundModel
+from persona.models.suggestion import Machine, Suggestion, suggested, this_machine
+
+__all__ = [
+    "STARTER",
+    "CatalogueEntry",
+    "FoundModel",
+    "Machine",
+    "PullStopped",
+    "Suggestion",
+    "catalogue",
+    "found",
+    "info",
+    "known",
+    "open_backend",
+    "pull",
+    "remove",
+    "resolve",
+    "suggested",
+    "this_machine",
+    "use",
+]
