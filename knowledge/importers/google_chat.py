@@ -87,8 +87,7 @@ def _name(source: Source, name: str) -> str:
 
 def _folder(source: Source, name: str) -> str:
     """The space's id as its folder has it: `Space AAAA…`, `DM BBBB…`."""
-    place = PurePosixPath(source.path.parent.name, source.path.name, source.prefix + name)
-    return place.parent.name.rpartition(" ")[2]
+    return source.place(name).parent.name.rpartition(" ")[2]
 
 
 def _threads(source: Source, name: str) -> set[str]:

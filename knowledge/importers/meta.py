@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from knowledge.importers.json_stream import array_items, envelope
@@ -20,6 +20,8 @@ _SNIFFED = 64 << 10
 _PLAIN = (b'"sender_name"', b'"timestamp_ms"')
 _ENCRYPTED = (b'"senderName"', b'"timestamp"', b'"threadName"')
 _INSTAGRAM = (b"your_instagram_activity", b"instagram_shared", b'"original_content_owner"')
+_NEAR = 7
+"""How many folders around a file may name its service: as many as the downloads have."""
 _NUMBERED = re.compile(r"_(\d{6,})$")
 _FILES = ("photos", "videos", "audio_files", "files", "gifs", "media")
 _EVENT_TYPES = {"Call", "Subscribe", "Unsubscribe", "Plan", "Payment"}
@@ -62,8 +64,7 @@ class MetaImporter:
             b'"participants"' in head and any(all(m in head for m in marks) for marks in (_PLAIN, _ENCRYPTED))
         ):
             return 0.0
-        place = PurePosixPath(source.path.name, source.prefix + name)
-        return 1.0 if _service(place, head) == self.name else 0.0
+        return 1.0 if _service(source.place(name), head) == self.name else 0.0
 
     def read(self, source: Source, report: ImportReport) -> Iterator[Message]:
         """File by file; what a chat is called stands behind its messages, so each is read twice."""
@@ -79,11 +80,11 @@ class MetaImporter:
                 report.fail(name, f"unreadable: {type(error).__name__}")
 
 
-def _service(place: PurePosixPath, head: bytes) -> str:
+def _service(place: Path, head: bytes) -> str:
     """Whose file this is: as what it links to says, else the nearest folder that names a service."""
     if any(mark in head for mark in _INSTAGRAM):
         return "instagram"
-    for part in reversed(place.parts):
+    for part in reversed(place.parts[-_NEAR:]):
         for service, named in (("instagram", "instagram"), ("messenger", "facebook")):
             if named in part.lower():
                 return service

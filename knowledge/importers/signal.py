@@ -84,8 +84,7 @@ def _data_beside(source: Source, name: str) -> bool:
 
 def _chat(source: Source, name: str, kind: str, report: ImportReport) -> Iterator[Message]:
     """One chat of signal-export's, named by its folder."""
-    place = PurePosixPath(source.path.absolute().parent.name, source.path.name, source.prefix + name)
-    chat = place.parent.name
+    chat = source.place(name).parent.name
     ids = DerivedIds(chat.casefold())
     with source.open(name) as stream:
         for record in _data(stream) if kind == "data" else _text(stream):
@@ -152,7 +151,7 @@ def _of_text(header: re.Match[str], lines: list[str]) -> dict[str, Any]:
 
 def _exported(chat: str, ids: DerivedIds, record: Mapping[str, Any]) -> Message:
     written = datetime.fromisoformat(record["date"])
-    sender = str(record["sender"])
+    sender = str(record["sender"]) or "Unknown"
     text = str(record["body"]).rstrip()
     shown = written.replace(microsecond=0, tzinfo=None)
     call = bool(record.get("call")) or sender == "No-Sender"

@@ -19,7 +19,10 @@ from knowledge.records import Identity, ImportReport, Kind, Message
 
 _SNIFFED = 64 << 10
 _MESSAGE_MARKS = (b'"date_unixtime"', b'"text_entities"', b'"from_id"', b'"actor_id"')
-_ACCOUNT_MARKS = (b'"personal_information"', b'"frequent_contacts"')
+_ACCOUNT_MARKS = (
+    (b'"personal_information"', b'"frequent_contacts"'),
+    (b'"about"', b'"chats"', b'"list"'),
+)
 _OWNER = re.compile(r'"personal_information"\s*:\s*(?={)')
 _FAMILIES = {"personal_chat": "user", "bot_chat": "user", "saved_messages": "user", "private_group": "chat"}
 _FILES = ("photo", "file", "media_type", "contact_information", "location_information", "poll")
@@ -43,7 +46,7 @@ class TelegramImporter:
         if not head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
             return 0.0
         chat = b'"messages"' in head and b'"type"' in head and any(mark in head for mark in _MESSAGE_MARKS)
-        account = all(mark in head for mark in _ACCOUNT_MARKS) or (b'"chats"' in head and b'"about"' in head)
+        account = any(all(mark in head for mark in marks) for marks in _ACCOUNT_MARKS)
         return 1.0 if chat or account or _is_bots(head) else 0.0
 
     def read(self, source: Source, report: ImportReport) -> Iterator[Message]:

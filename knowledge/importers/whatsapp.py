@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import PurePosixPath
 from typing import BinaryIO
 
 from knowledge.importers.derived_ids import DerivedIds, digest
@@ -204,9 +203,12 @@ def _identity(author: str) -> Identity:
 
 
 def _title(source: Source, name: str) -> str:
-    """The chat's name where a file, folder or archive is named as WhatsApp names them, else ""."""
-    place = PurePosixPath(source.path.name, source.prefix + name)
-    for part in reversed(place.parts):
+    """The chat's name where a file is named as WhatsApp names it, else "".
+
+    iPhones call the file `_chat.txt`, and name the archive around it.
+    """
+    file, *around = reversed(source.place(name).parts)
+    for part in (file, *around[:2]) if file.startswith("_chat") else (file,):
         stem = unicodedata.normalize("NFC", re.sub(r"\.(txt|zip)$", "", part, flags=re.IGNORECASE))
         if match := _TITLE.match(_COPY.sub("", stem)):
             return plain_name(match[1])

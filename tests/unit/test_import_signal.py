@@ -71,6 +71,16 @@ def test_a_chat_that_is_there_twice_is_read_once(tmp_path: Path) -> None:
     assert (len(messages), report.seen) == (1, 1)
 
 
+def test_a_file_named_by_itself_is_the_same_chat(tmp_path: Path) -> None:
+    files = {
+        "Jonas/data.json": signal_data(signal_record()),
+        "Jonas/chat.md": "[2024-03-12 10:00:00] Me: hello\n\n",
+    }
+    [known], _ = read(tmp_path, files)
+    for name in files:
+        assert [m.id for m in read_path(tmp_path / name)[0]] == [known.id]
+
+
 def test_older_files_have_a_comma_and_no_seconds(tmp_path: Path) -> None:
     [message], _ = read(tmp_path, {"Jonas/chat.md": "[2019-05-29, 15:04] Me: hi  \n\n"})
     assert message.sent_at.replace(tzinfo=None) == datetime(2019, 5, 29, 15, 4)
