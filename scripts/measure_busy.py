@@ -13,16 +13,16 @@ import json
 import os
 import pty
 import random
-import select
 import signal
 import statistics
 import struct
 import sys
 import tempfile
 import termios
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from fcntl import ioctl
 from itertools import cycle
 from pathlib import Path
@@ -43,12 +43,11 @@ WORDS = (
     "flat in porto has good light dog slept all day train was late again let us talk about budget tomorrow"
 ).split()
 PATIENCE = 600.0
-ENTER, CLEAR = b"\r", b"\x1b[F\x15"
-"""CLEAR: to the end of the line, then delete to its start."""
+ENTER, BACKSPACE = b"\r", b"\x7f"
 
 
 class Terminal:
-    """`persona chat` in a pseudo-terminal of 100 by 30."""
+    """`persona chat` in a pseudo-terminal of 100 by 30, whose output is taken as it comes."""
 
     def __init__(self, home: Path) -> None:
         self._pid, self._fd = pty.fork()
@@ -56,29 +55,31 @@ class Terminal:
             os.environ.update(TERM="xterm-256color", PERSONA_HOME=str(home))
             os.execv(sys.executable, [sys.executable, "-m", "persona", "chat"])
         ioctl(self._fd, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 100, 0, 0))
+        self._painted = bytearray()
+        self._news = threading.Condition()
+        # a full pipe would hold up the app, and the measuring with it
+        threading.Thread(target=self._take, daemon=True).start()
 
-    def read_until(self, wanted: str, seconds: float = PATIENCE) -> float:
-        """Seconds until a frame holds `wanted`. Raises TimeoutError."""
-        started, seen = time.perf_counter(), b""
-        while (left := seconds - (time.perf_counter() - started)) > 0:
-            if select.select([self._fd], [], [], left)[0]:
-                seen += os.read(self._fd, 65536)
-                if wanted.encode() in seen:
-                    return time.perf_counter() - started
-        raise TimeoutError(f"{wanted!r} was never shown")
-
-    def wait_for(self, condition: Callable[[], bool]) -> None:
-        """Take what is painted until `condition`. Raises TimeoutError."""
-        deadline = time.monotonic() + PATIENCE
-        while not condition():
-            if time.monotonic() > deadline:
-                raise TimeoutError("it never came to that")
-            if select.select([self._fd], [], [], 0.1)[0]:
-                os.read(self._fd, 65536)
+    def _take(self) -> None:
+        with suppress(OSError):
+            while came := os.read(self._fd, 65536):
+                with self._news:
+                    self._painted += came
+                    self._news.notify_all()
 
     def press(self, keys: bytes) -> None:
-        """Write bytes as a keyboard would."""
+        """Write bytes as a keyboard would, and forget what was painted before."""
+        with self._news:
+            self._painted.clear()
         os.write(self._fd, keys)
+
+    def read_until(self, wanted: str, seconds: float = PATIENCE) -> float:
+        """Seconds until `wanted` is painted. Raises TimeoutError."""
+        started = time.perf_counter()
+        with self._news:
+            if not self._news.wait_for(lambda: wanted.encode() in self._painted, seconds):
+                raise TimeoutError(f"{wanted!r} was never shown")
+        return time.perf_counter() - started
 
     def sent(self, answered: Callable[[], bool]) -> bool:
         """Whether what is written was answered; sends it again: the model may not be opening yet."""
@@ -101,10 +102,19 @@ def chatting(home: Path) -> Iterator[Terminal]:
         terminal.read_until("Write a message")
         before = len(speeds())
         terminal.press(b"hello")
-        terminal.wait_for(lambda: terminal.sent(lambda: len(speeds()) > before))
+        wait_until(lambda: terminal.sent(lambda: len(speeds()) > before))
         yield terminal
     finally:
         terminal.close()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Look again and again. Raises TimeoutError."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError("it never came to that")
+        time.sleep(0.1)
 
 
 def echoes(terminal: Terminal, keys: int) -> list[float]:
@@ -112,13 +122,13 @@ def echoes(terminal: Terminal, keys: int) -> list[float]:
     taken = []
     for number, letter in zip(range(keys), cycle(LETTERS), strict=False):
         if number % len(LETTERS) == 0:
-            terminal.press(CLEAR)
-            terminal.wait_for(iter([False] * 5 + [True]).__next__)
+            terminal.press(BACKSPACE * len(LETTERS))
+            time.sleep(1.0)
         terminal.press(letter.encode())
         taken.append(1000 * terminal.read_until(letter, 30))
-        pause = time.monotonic() + 0.2
-        terminal.wait_for(lambda until=pause: time.monotonic() >= until)
-    terminal.press(CLEAR)
+        time.sleep(0.2)
+    terminal.press(BACKSPACE * len(LETTERS))
+    time.sleep(1.0)
     return taken
 
 
@@ -127,7 +137,7 @@ def decoding(terminal: Terminal, replies: int) -> list[float]:
     before = len(speeds())
     for number in range(replies):
         terminal.press(f"what did we decide in week {number}".encode() + ENTER)
-        terminal.wait_for(lambda wanted=before + number + 1: len(speeds()) >= wanted)
+        wait_until(lambda wanted=before + number + 1: len(speeds()) >= wanted)
     return speeds()[before:]
 
 
@@ -202,7 +212,7 @@ def main() -> None:
             idle = figures(echoes(terminal, options.keys), decoding(terminal, options.replies))
         archive(options.messages, folder / "many", "many")
         with chatting(folder / "home") as terminal:
-            terminal.wait_for(lambda: pending() < options.messages)
+            wait_until(lambda: pending() < options.messages)
             waiting, started = pending(), time.monotonic()
             busy = figures(echoes(terminal, options.keys), decoding(terminal, options.replies))
             left = pending()
