@@ -142,6 +142,7 @@ class Retriever:
         plain = meaning + worth * found.score
         score = rules.apply(self._archive, reading, timeline, now, plain)
         score = score + FEEDBACK * self._echoes(score, meaning, timeline)
+        score = rules.newest_first(reading, timeline, score)
         order = candidates[np.argsort(-score[candidates], kind="stable")]
         idle = not (weights or reading.people or reading.spans or reading.you)
         return Ranking(order, score, meaning, found.covered, found.words, reading, complete, idle)

@@ -26,8 +26,15 @@ IN_TIME = 0.5
 SOON_AFTER = 0.25
 NEWEST = 0.01
 NEWEST_WHEN_NOW = 0.05
+A_QUESTION = -0.2
 """What fitting is worth, in the unit of the ranking: a cosine of 1 is a perfect match by meaning. What
-a named person said also gains a share of its score, for a name alone is little evidence."""
+a named person said also gains a share of its score, for a name alone is little evidence. A message that
+asks proves nothing, however much it looks like the question; the one after it may."""
+
+AS_GOOD = 0.95
+AS_GOOD_WHEN_NOW = 0.75
+"""Share of the best score from which statements of one person count as equally good answers: of
+these the newest is right, unless the question is about the past."""
 
 _DAY = 24 * HOUR
 TOLD_WITHIN = 14 * _DAY
@@ -38,6 +45,11 @@ _YOU = {"you", "your", "yours", "yourself", "du", "dein", "deine", "deinen", "de
 _NOW = re.compile(
     r"\b(?:now|nowadays|currently|these days|at the moment|at present|still|latest|today|inzwischen|jetzt|"
     r"heute|momentan|zurzeit|aktuell)\b",
+    re.IGNORECASE,
+)
+_PAST = re.compile(
+    r"\b(?:did|was|were|had|ever|used to|first|before|earlier|originally|"
+    r"war|warst|waren|hast|hatte|früher)\b",
     re.IGNORECASE,
 )
 _SOURCES = {
@@ -53,7 +65,7 @@ class Reading:
     """What a question names. people, places: archive keys of identities and conversations.
 
     sources: by name. names: the words that named all these. spans: times. you: it is about the owner.
-    now: it asks for the present state.
+    now: it asks for the present state. past: for what was.
     """
 
     people: dict[int, str] = field(default_factory=dict)
@@ -63,6 +75,7 @@ class Reading:
     spans: tuple[timewords.Span, ...] = ()
     you: bool = False
     now: bool = False
+    past: bool = False
 
 
 def without_now(query: str) -> str:
@@ -84,6 +97,7 @@ def read(archive: Archive, query: str, now: datetime) -> Reading:
         spans=tuple(timewords.find(query, now)),
         you=not _YOU.isdisjoint(words),
         now=bool(_NOW.search(query)),
+        past=bool(_PAST.search(query)),
     )
 
 
@@ -100,6 +114,7 @@ def apply(
         gain[theirs] += NAMED_PERSON + NAMED_PERSON_SHARE * score[theirs]
     if reading.you:
         gain[timeline.own] += OWN_WORDS
+    gain[timeline.asks] += A_QUESTION
     places = set(reading.places)
     if reading.sources:
         marks = ",".join("?" * len(reading.sources))
@@ -112,6 +127,21 @@ def apply(
         gain[inside] += IN_TIME
         gain[after] += SOON_AFTER
     return np.asarray(score + gain)
+
+
+def newest_first(reading: Reading, timeline: "Timeline", score: "Floats") -> "Floats":
+    """`score` with the best places of equally good statements of one person changed: the newest first."""
+    import numpy as np
+
+    said = np.isin(timeline.author, list(reading.people)) if reading.people else timeline.own & reading.you
+    said &= ~timeline.asks
+    if reading.spans or (reading.past and not reading.now) or not said.any():
+        return score
+    share = AS_GOOD_WHEN_NOW if reading.now else AS_GOOD
+    alike = np.flatnonzero(said & (score >= share * score[said].max()))
+    changed = score.copy()
+    changed[alike[np.argsort(-timeline.sent[alike])]] = -np.sort(-score[alike])
+    return changed
 
 
 def within(span: timewords.Span, timeline: "Timeline") -> tuple["Bools", "Bools"]:

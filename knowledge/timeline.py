@@ -29,7 +29,8 @@ class Timeline:
     """One entry for each spoken message, in the order of streams and times.
 
     key, author, conversation: archive keys. sent: microseconds. stretch: the number of the stretch.
-    own: whether the owner wrote it. of_key: positions by ascending key, sorted_keys those keys.
+    own: whether the owner wrote it. asks: whether it is a question.
+    of_key: positions by ascending key, sorted_keys those keys.
     """
 
     key: "Ints"
@@ -38,6 +39,7 @@ class Timeline:
     sent: "Ints"
     stretch: "Ints"
     own: "Bools"
+    asks: "Bools"
     sorted_keys: "Ints"
     of_key: "Ints"
 
@@ -81,15 +83,24 @@ def load(archive: Archive) -> Timeline:
 
     rows: list[tuple[Any, ...]] = archive.rows(
         "SELECT m.key, m.author, m.conversation, m.sent_at, m.thread IS NOT NULL, i.is_self, "
+        "m.text LIKE '%?' OR (length(m.text) < 80 AND instr(m.text, '?')), "
         "dense_rank() OVER (ORDER BY m.conversation, m.thread) AS stream "
         "FROM speech m JOIN identities i ON i.key = m.author ORDER BY stream, m.sent_at, m.key"
     )
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), 7)
-    key, author, conversation, sent, threaded, own, stream = table.T
+    table = np.array(rows, dtype=np.int64).reshape(len(rows), 8)
+    key, author, conversation, sent, threaded, own, asks, stream = table.T
     pause = np.where(threaded == 1, _PAUSE_IN_THREAD, _PAUSE)
     begins = np.ones(len(rows), dtype=np.int64)
     begins[1:] = (np.diff(stream) != 0) | (np.diff(sent) > pause[1:])
     order = np.argsort(key)
     return Timeline(
-        key, author, conversation, sent, np.cumsum(begins) - 1, own == 1, key[order], order.astype(np.int64)
+        key=key,
+        author=author,
+        conversation=conversation,
+        sent=sent,
+        stretch=np.cumsum(begins) - 1,
+        own=own == 1,
+        asks=asks == 1,
+        sorted_keys=key[order],
+        of_key=order.astype(np.int64),
     )

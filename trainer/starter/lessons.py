@@ -58,12 +58,14 @@ def sheet(world: World, level: int) -> list[Lesson]:
         tasks.append(task)
     if world.chance(0.5):
         scene, task = _with_card(world, scene, next(topics))
-        tasks += [task] if world.chance(0.5) else []
-    if world.chance(0.85):
+        tasks += [task] if world.chance(0.3) else []
+    remembers = world.chance(0.85)
+    if remembers:
         scene, found = _with_memories(world, scene, level, topics)
         tasks += found
-    tasks += [_unknown(world, topics) for _ in range(rng.choice((0, 1, 1, 2)))]
-    tasks += [_aside(world)] if world.chance(0.3) or not tasks else []
+    # where memories are shown, most questions have their answer among them; without any, few have
+    tasks += [_unknown(world, topics) for _ in range(rng.choice((0, 0, 1) if remembers else (1, 2, 3)))]
+    tasks += [_aside(world)] if world.chance(0.25) or not tasks else []
     return [Lesson(replace(scene, message=t.message, thinking=world.chance(THINKING)), t) for t in tasks]
 
 
@@ -78,9 +80,9 @@ def _with_memories(
         tasks.append(when)
     else:
         first = _question(world, topics)
-        if world.chance(0.25):
+        if world.chance(0.15):
             first = about_topic(world, next(topics), answered=False)
-        questions = [first, *(_question(world, topics) for _ in range(world.rng.choice((0, 0, 1, 1, 2))))]
+        questions = [first, *(_question(world, topics) for _ in range(world.rng.choice((0, 0, 1))))]
     lines, questions = shown(world, level, questions)
     months = [f"{m.sent_at:%Y %m}" for m in lines.memories]
     for question in questions:

@@ -15,7 +15,7 @@ _ASKING = frozenset("what which where when your you're does have tell with these
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question in one or two wordings, the line that answers it (None: nothing does), and lines that
+    """A question in up to three wordings, the line that answers it (None: nothing does), and lines that
     only look right. sentence: the part of the line that matters; changed: it was otherwise before.
     """
 
@@ -184,8 +184,8 @@ def called(world: World, person: str) -> str:
 
 
 def worded(world: World, asks: Sequence[str]) -> tuple[str, ...]:
-    """One or two of the wordings, as people type them."""
-    return tuple(asked(world, text) for text in world.rng.sample(asks, min(2, len(asks))))
+    """Up to three of the wordings, as people type them."""
+    return tuple(asked(world, text) for text in world.rng.sample(asks, min(3, len(asks))))
 
 
 def asked(world: World, text: str) -> str:

@@ -96,7 +96,7 @@ def _ranks(world: World, count: int, answer: int, related: list[int]) -> list[in
     order = related + rng.sample(others, len(others))
     if answer >= 0:
         order.remove(answer)
-        order.insert(0 if world.chance(0.7) else rng.randrange(min(count, 6)), answer)
+        order.insert(0 if world.chance(0.72) else rng.randrange(min(count, 6)), answer)
     ranks = [0] * count
     for rank, cluster in enumerate(order, 1):
         ranks[cluster] = rank

@@ -33,13 +33,13 @@ LEVELS = (1, 2, 3, 4, 6, 8, 10)
 class Recipe:
     """All that decides a run. tokens: how many to train on, padding included."""
 
-    tokens: int = 17_000_000
+    tokens: int = 33_000_000
     batch_tokens: int = 6_000
     longest: int = 2_048
     matrix_rate: float = 0.01
     vector_rate: float = 2e-3
-    decay_share: float = 0.12
-    advance_at: float = 0.45
+    decay_share: float = 0.32
+    advance_at: float = 0.3
     other_weight: float = 0.2
     other_share: float = 0.25
     seed: int = 0

@@ -145,7 +145,7 @@ class World:
     def casual(self, text: str) -> str:
         """`text` as people type: now and then without capital or full stop."""
         roll = self.rng.random()
-        if self.lexicon and self.chance(0.3):
+        if self.lexicon and self.chance(0.2):
             text = self.sprinkled(text)
         if roll < 0.35:
             text = text[:1].lower() + text[1:]
