@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 from export_samples import slack_files, slack_record, write_folder
+from local_hub import Hub, running_hub
 from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from persona import config, paths
+from persona import config, models, paths
 from persona.chat.opening import open_memory
 from persona.tui import first_run
 from persona.tui.app import PersonaApp
@@ -196,7 +197,70 @@ async def test_a_home_that_cannot_be_written_is_explained(persona_home: Path) ->
         await shows(pilot, "PERSONA_HOME")
 
 
-def option(pilot: Pilot[Any], name: str) -> int:
-    """Where a model stands in the list."""
+# The model
+
+
+async def choose(pilot: Pilot[Any], name: str) -> None:
+    """Take the model of this name from the list."""
     options = pilot.app.screen.query_one("#model OptionList", OptionList)
-    return next(n for n in range(options.option_count) if name in str(options.get_option_at_index(n).prompt))
+    await wait_until(pilot, lambda: options.option_count)
+    prompts = [str(options.get_option_at_index(n).prompt) for n in range(options.option_count)]
+    options.highlighted = next(n for n, prompt in enumerate(prompts) if prompt.split()[1] == name)
+    await pilot.press("enter")
+
+
+@pytest.fixture
+def hub(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub with a model that really opens."""
+    for variable in ("HF_HOME", "HF_HUB_CACHE", "HF_TOKEN", "OLLAMA_MODELS", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(variable, raising=False)
+    with running_hub() as running:
+        entry = models.catalogue()["qwen3-0.6b"]
+        running.files[f"{entry.repo}/{entry.file}"] = tiny_model_path.read_bytes()
+        monkeypatch.setenv("HF_ENDPOINT", running.url)
+        yield running
+
+
+async def test_a_model_from_the_hub_talks_in_the_end(hub: Hub) -> None:
+    FirstRun(step=2).save()
+    app = start()
+    async with app.run_test(size=SIZE) as pilot:
+        await shows(pilot, "suggested: ", "starter", "downloads 0.64 GB")
+        await choose(pilot, "qwen3-0.6b")
+        await shows(pilot, "tiny random qwen3", "Write a message")
+    app.room.close()
+    assert config.load().model.name == "qwen3-0.6b"
+    assert written()["finished"]
+
+
+async def test_a_download_is_stopped_and_goes_on_where_it_stopped(hub: Hub) -> None:
+    hub.stall_at = 200_000
+    FirstRun(step=2).save()
+    app = start()
+    async with app.run_test(size=SIZE) as pilot:
+        await choose(pilot, "qwen3-0.6b")
+        await wait_until(pilot, lambda: hub.served >= 200_000)
+        await shows(pilot, "Downloading", "MB. Escape stops it")
+        await pilot.press("escape")
+        await shows(pilot, "Stopped. What has come is kept", "Which model fits")
+        hub.stall_at = None
+        await choose(pilot, "qwen3-0.6b")
+        await shows(pilot, "tiny random qwen3")
+    app.room.close()
+    assert hub.starts[0] == 0
+    assert hub.starts[-1] > 0
+
+
+async def test_without_a_network_the_starter_is_one_choice_away(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    FirstRun(step=2).save()
+    app = start()
+    async with app.run_test(size=SIZE) as pilot:
+        await choose(pilot, "qwen3-0.6b")
+        await shows(pilot, "cannot be reached", "The starter needs no download")
+        await choose(pilot, "starter")
+        await shows(pilot, "starter model", "Write a message")
+    app.room.close()
+    assert config.load().model.name == "starter"
