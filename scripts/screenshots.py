@@ -2,7 +2,7 @@
 
     python scripts/screenshots.py [--model NAME_OR_PATH] [--out docs/screenshots]
 
-Writes welcome, chat, thinking, narrow and light as SVG. Takes a minute; needs no terminal.
+Writes welcome, chat, glass, chats, thinking, narrow and light as SVG. Takes a minute; needs no terminal.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from persona.logs import start as start_logging
 from persona.offline import stay_on_this_machine
 from persona.tui.app import PersonaApp
 from persona.tui.opening import Opening
+from persona.tui.screens.glass import Remembered
 from persona.tui.widgets.conversation import Conversation
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.messages import Thinking, TwinMessage
@@ -73,7 +74,15 @@ async def wide(app: PersonaApp, shoot: Shooter) -> None:
         pilot.app.screen.query_one(Conversation).scroll_to_widget(reply, top=True, animate=False)
         await pilot.pause(0.3)
         shoot(pilot, "chat")
-        await pilot.press("ctrl+n", "ctrl+t")
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: pilot.app.screen.query(Remembered))
+        pilot.app.screen.query(Remembered).first().opened = True
+        await pilot.pause(0.5)
+        shoot(pilot, "glass")
+        await pilot.press("escape", "ctrl+s", *"where")
+        await pilot.pause(0.5)
+        shoot(pilot, "chats")
+        await pilot.press("escape", "ctrl+n", "ctrl+t")
         await wait_until(pilot, lambda: not pilot.app.screen.query(TwinMessage))
         await ask(pilot, DEMO_QUESTIONS[-1])
         for fold in pilot.app.screen.query(Thinking):

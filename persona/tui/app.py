@@ -8,10 +8,11 @@ from textual.screen import Screen
 
 from persona.config import Settings
 from persona.tui import commands, themes
+from persona.tui.clocks import Clocks
 from persona.tui.door import Opener
 from persona.tui.first_run import FirstRun
 from persona.tui.room import EngineRoom
-from persona.tui.screens.chat import ChatScreen, Clocks
+from persona.tui.screens.chat import ChatScreen
 
 
 class PersonaApp(App[None]):

@@ -29,3 +29,8 @@ class Drafts:
                 sessions.keep_draft(session_id, text)
                 if self._noted.get(session_id) == text:
                     del self._noted[session_id]
+
+
+def joined(*texts: str) -> str:
+    """What was written in several places, one under the other."""
+    return "\n".join(filter(None, texts))

@@ -12,8 +12,9 @@ from textual.widget import Widget
 
 from persona.config import Settings
 from persona.tui.app import PersonaApp
+from persona.tui.clocks import Clocks
 from persona.tui.door import Opener
-from persona.tui.screens.chat import ChatScreen, Clocks
+from persona.tui.screens.chat import ChatScreen
 from tui.scripted import ScriptedEngine, memory
 
 QUESTIONS = ("Where do you live now?", "Why did you leave the bakery?", "What does Jonas do?")

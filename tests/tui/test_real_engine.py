@@ -19,6 +19,7 @@ from persona.tui.app import PersonaApp
 from persona.tui.opening import Opening
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.messages import TwinMessage
+from persona.tui.widgets.prompt import Prompt
 from persona.tui.widgets.status import StatusBar
 from tui.conftest import screen_text, wait_until, write
 
@@ -139,6 +140,41 @@ async def test_a_chat_is_resumed_by_its_id(settings: Settings, tmp_path: Path) -
         await wait_until(pilot, lambda: "The Douro, yes." in screen_text(pilot))
         assert "do you remember the river?" in screen_text(pilot)
         await wait_until(pilot, lambda: app.screen.query_one(StatusBar).used > 0)
+    app.room.close()
+
+
+async def test_the_glass_box_shows_the_very_prompt_and_its_memories(app: PersonaApp) -> None:
+    async with app.run_test(size=(110, 60)) as pilot:
+        await wait_until(pilot, lambda: app.room.engine)
+        screen = app.screen
+        screen.query_one(Prompt).text = "where is my flat in Cedofeita?"
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: "would be sent with what you have written" in screen_text(pilot))
+        assert "not sent" in screen_text(pilot)
+        await pilot.press("escape", "enter")
+        status = screen.query_one(StatusBar)
+        await wait_until(pilot, lambda: status.usage and not status.doing)
+        await pilot.press("f2")
+        await wait_until(pilot, lambda: "sent with your last message" in screen_text(pilot))
+        assert f"of {status.usage.prompt_tokens:,} tokens" in screen_text(pilot)
+        await pilot.press("ctrl+f")
+        await wait_until(pilot, lambda: "the conversation around it" in screen_text(pilot))
+        assert "You are " in screen_text(pilot)
+
+
+async def test_what_was_said_is_found_in_a_later_run(settings: Settings, tmp_path: Path) -> None:
+    store = SessionStore(paths.sessions_file())
+    asked = store.add_user(store.create().id, "do you remember the river?")
+    store.add_reply(asked.session_id, asked.number, text="The Douro, yes.", status="complete")
+    store.close()
+    app = real_app(settings, tmp_path)
+    async with app.run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: app.room.engine)
+        await pilot.press("ctrl+s", *"douro")
+        await wait_until(pilot, lambda: "1 message" in screen_text(pilot))
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "do you remember the river?" in screen_text(pilot))
+        assert "The Douro, yes." in screen_text(pilot)
     app.room.close()
 
 

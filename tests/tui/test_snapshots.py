@@ -1,17 +1,22 @@
 """How it looks, wide and narrow. After a wanted change: `pytest tests/tui --snapshot-update`."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from persona.backends.base import ThinkingDelta
 from persona.config import Settings, TuiSettings
 from persona.errors import ModelError
+from persona.tui.screens.glass import Remembered
 from persona.tui.widgets.prompt import Prompt
-from tui.conftest import chat, make_app, opened, screen_text, wait_until, write
+from tui.conftest import NOON, chat, make_app, opened, screen_text, wait_until, write
 from tui.scripted import ScriptedEngine
+from tui.test_glass import looked, stored
+from tui.test_sessions import listed, tell, write_into_search
 
 SIZES = pytest.mark.parametrize("size", [(100, 30), (60, 24)], ids=["wide", "narrow"])
 REPLY = """In **Porto**, since March 2024:
@@ -90,5 +95,52 @@ def test_error(snap_compare: Compare, engine: ScriptedEngine, size: tuple[int, i
             "Well", ModelError("the prompt does not fit the context of 2,048 tokens", "start a new chat")
         )
         await wait_until(pilot, lambda: "start a new chat" in screen_text(pilot))
+
+    assert snap_compare(make_app(engine), terminal_size=size, run_before=before)
+
+
+BOTH = pytest.mark.parametrize("size", [(120, 36), (60, 30)], ids=["wide", "narrow"])
+
+
+@BOTH
+@pytest.mark.parametrize("text", ["", "river"], ids=["all", "search"])
+def test_sessions(
+    snap_compare: Compare,
+    engine: ScriptedEngine,
+    size: tuple[int, int],
+    text: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("persona.chat.store._now", lambda: NOON.isoformat())
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    tell(engine, ("Where is the river?", "Behind the market, and then down the stairs."))
+    current = tell(
+        engine,
+        ("What shall we do on Saturday?", "Walk along the river Douro, as far as the bridge, if it is dry."),
+        ("And if it rains?", "Then the river will have to wait."),
+    )
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await still(pilot)
+        screen = await listed(pilot)
+        screen.query_one(Input).cursor_blink = False
+        await write_into_search(pilot, text)
+        if text:
+            await wait_until(pilot, lambda: "3 messages" in screen_text(pilot))
+
+    assert snap_compare(make_app(engine, session_id=current), terminal_size=size, run_before=before)
+
+
+@BOTH
+def test_glass_box(snap_compare: Compare, engine: ScriptedEngine, size: tuple[int, int]) -> None:
+    for message in (stored("slack:C1:0", "where are you these days?"), stored("slack:C1:1", "in Porto")):
+        engine.memory.stored[message.id] = message
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await conversation(engine)(pilot)
+        glass = await looked(pilot)
+        glass.query(Remembered).first().opened = True
+        await wait_until(pilot, lambda: glass.query(".around"))
 
     assert snap_compare(make_app(engine), terminal_size=size, run_before=before)

@@ -1,9 +1,6 @@
 """The chat: what the user can do, and what becomes of it."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import get_args
 
@@ -17,6 +14,8 @@ from persona.chat.events import TurnEvent, TurnRequest
 from persona.config import Compression, Settings
 from persona.errors import PersonaError
 from persona.tui import keys
+from persona.tui.clocks import Clocks
+from persona.tui.drafts import joined
 from persona.tui.feed import pump
 from persona.tui.history import makers_of
 from persona.tui.room import (
@@ -48,14 +47,6 @@ NOTHING_KNOWN = PersonaError(
     "`persona chat --set-up` reads your exports and asks which messages are yours, and so do `persona "
     "ingest PATH` and `persona people me NAME`; `persona demo` shows a sample twin",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Clocks:
-    """What time it is (aware or local), and seconds for measuring; tests stop both."""
-
-    now: Callable[[], datetime] = datetime.now
-    seconds: Callable[[], float] = time.monotonic
 
 
 class ChatScreen(KeepingScreen):
@@ -138,7 +129,7 @@ class ChatScreen(KeepingScreen):
     @property
     def _unsent(self) -> str:
         sending = self._talk.text if self._talk is not None and self._talk.session_id is None else ""
-        return _joined(self._waiting_text or "", sending, self._prompt.text)
+        return joined(self._waiting_text or "", sending, self._prompt.text)
 
     # Opening
 
@@ -161,9 +152,9 @@ class ChatScreen(KeepingScreen):
         if event.past.session is not None or self._wanted is not None:
             typed = self._prompt.text
             await self._show(event.past)
-            self._prompt.replace_with(_joined(event.past.draft, typed))
+            self._prompt.replace_with(joined(event.past.draft, typed))
         elif event.past.draft:
-            self._prompt.replace_with(_joined(event.past.draft, self._prompt.text))
+            self._prompt.replace_with(joined(event.past.draft, self._prompt.text))
         if event.error is not None:
             await self._page.add(ErrorPanel(event.error))
         if self._waiting_text is not None:
@@ -278,7 +269,7 @@ class ChatScreen(KeepingScreen):
         if talk.over:
             self._talk = None
             if talk.session_id is None:  # not stored: nobody has these words but us
-                self._prompt.replace_with(_joined(talk.text, self._prompt.text))
+                self._prompt.replace_with(joined(talk.text, self._prompt.text))
             if self._flush is not None:
                 self._flush.pause()
             self.refresh_bindings()
@@ -404,7 +395,3 @@ class ChatScreen(KeepingScreen):
         mine = self.query(UserMessage)
         if mine:
             self._prompt.replace_with(mine.last().text)
-
-
-def _joined(*texts: str) -> str:
-    return "\n".join(filter(None, texts))

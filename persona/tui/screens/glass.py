@@ -156,7 +156,12 @@ class Summarised(Fold):
     def __init__(self, block: Block) -> None:
         s = block.summary
         since = "" if block.in_prompt else " · not in this prompt"
-        super().__init__(f"turns {s.first_turn} to {s.last_turn} · {s.strategy}, level {s.level}{since}")
+        which = (
+            f"turn {s.first_turn}"
+            if s.first_turn == s.last_turn
+            else f"turns {s.first_turn} to {s.last_turn}"
+        )
+        super().__init__(f"{which} · {s.strategy}, level {s.level}{since}")
         self._block = block
 
     def compose_contents(self) -> Sequence[Widget]:

@@ -13,7 +13,7 @@ class RenameScreen(ModalScreen[str | None]):
 
     DEFAULT_CSS = """
     RenameScreen { align: center middle; background: $background 70%; }
-    RenameScreen Input {
+    RenameScreen Input, RenameScreen Input:focus {
         width: 64; max-width: 94%; background: $surface; border: round $primary;
         border-title-color: $primary; border-subtitle-color: $foreground 60%;
     }

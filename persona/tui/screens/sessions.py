@@ -61,7 +61,7 @@ class SessionsScreen(ModalScreen[Choice | None]):
     BINDINGS = keys.bindings(keys.SESSION_ACTIONS)
     DEFAULT_CSS = """
     SessionsScreen { background: $background; }
-    SessionsScreen Input {
+    SessionsScreen Input, SessionsScreen Input:focus {
         border: round $primary; background: $background; border-title-color: $primary;
         border-subtitle-color: $foreground 60%;
     }
