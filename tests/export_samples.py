@@ -1,10 +1,12 @@
 """Small exports of every kind, written by the tests themselves."""
 
+import io
 import json
+import tarfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from knowledge.importers.base import Importer
 from knowledge.importers.registry import detect
@@ -246,6 +248,17 @@ def write_zip(path: Path, files: Mapping[str, str | bytes]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
+    return path
+
+
+def write_tar(path: Path, files: Mapping[str, str | bytes], mode: Literal["w", "w:gz"] = "w:gz") -> Path:
+    """These files in a tar archive."""
+    with tarfile.open(path, mode) as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            data = content if isinstance(content, bytes) else content.encode("utf-8", "surrogatepass")
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
     return path
 
 

@@ -15,10 +15,10 @@ Row = list[tuple[str, str]]
 def header(head: bytes) -> list[str]:
     """The column names in the first line of a file's beginning; [] where it holds no such line."""
     try:
-        line = head.split(b"\n", 1)[0].decode("utf-8-sig")
-    except UnicodeDecodeError:
+        line = head.split(b"\n", 1)[0].decode("utf-8-sig").rstrip("\r")
+        return next(csv.reader([line]), [])
+    except (UnicodeDecodeError, csv.Error):
         return []
-    return next(csv.reader([line.rstrip("\r")]), []) if "\x00" not in line else []
 
 
 def rows(stream: BinaryIO) -> Iterator[Row]:

@@ -33,7 +33,8 @@ _MOST_LINES = 20_000
 
 _LOG = (
     "git -c log.showSignature=false -c gpg.program=false -c core.fsmonitor=false --no-pager log "
-    "--pretty=fuller --date=iso-strict --encoding=UTF-8 --no-decorate --no-color --no-notes --no-show-signature --no-patch"
+    "--pretty=fuller --date=iso-strict --encoding=UTF-8 --no-decorate --no-color --no-notes "
+    "--no-show-signature --no-patch"
 ).split()
 _QUIET = {"GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none", "LC_ALL": "C"}
 """A repository is data from elsewhere: its settings must start no program, its objects fetch nothing."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from knowledge.errors import ImportFailed
+from knowledge.importers.archives import Nest, archive_kind, is_named_as_archive, open_inner, open_source
 from knowledge.importers.base import Importer
 from knowledge.importers.chatgpt import ChatGPTImporter
 from knowledge.importers.claude import ClaudeImporter
@@ -20,7 +21,7 @@ from knowledge.importers.meta import MetaImporter
 from knowledge.importers.notes import NotesImporter, is_note
 from knowledge.importers.signal import SignalImporter
 from knowledge.importers.slack import SlackImporter
-from knowledge.importers.source import UNREADABLE, EmptyBox, FileBox, Limits, Source, is_zip, open_source
+from knowledge.importers.source import UNREADABLE, EmptyBox, FileBox, Limits, Source
 from knowledge.importers.telegram import TelegramImporter
 from knowledge.importers.whatsapp import WhatsAppImporter
 from knowledge.importers.zendesk import ZendeskImporter
@@ -51,8 +52,6 @@ IMPORTERS: tuple[Importer, ...] = (
 Found = list[tuple[Importer, Source]]
 
 _SURE = 0.5
-_DOCUMENTS = (b"[Content_Types].xml", b"mimetype", b"_rels/", b"META-INF/")
-"""First members of office documents, e-books and the like, which are zip archives too."""
 _NOISE = {".git", ".trash", "__MACOSX", "node_modules", ".venv", "__pycache__", ".DS_Store", "Thumbs.db"}
 
 
@@ -100,21 +99,40 @@ def detect(
         found = _wanted(source, found)
     if day_first is not None:
         found = [(importer, replace(part, day_first=day_first)) for importer, part in found]
-    return found or [(Unreadable([Problem(str(path), "no known export")]), Source(path, EmptyBox()))]
+    return found or _unreadable(path, "no known export")
 
 
 def _detect(path: Path, limits: Limits) -> Found:
     try:
         top = open_source(path, limits)
     except ImportFailed as error:
-        return [(Unreadable([Problem(str(path), error.message)]), Source(path, EmptyBox()))]
+        return _unreadable(path, error.message)
+    return _inside(top, limits, Nest(limits.unpacked), 0)
+
+
+def _inside(top: Source, limits: Limits, nest: Nest, depth: int) -> Found:
+    """Everything in an opened source; depth: of how many archives it lies inside."""
     walk = _Walk(top)
     found = walk.run()
     for name in walk.archives:
-        inner = _detect(path / name, limits)
+        inner = _archive(top, name, limits, nest, depth + 1)
         # a damaged .docx beside an export is nobody's loss, a damaged .zip may be
-        found += [pair for pair in inner if name.lower().endswith(".zip") or pair[0].name != Unreadable.name]
+        found += [pair for pair in inner if is_named_as_archive(name) or pair[0].name != Unreadable.name]
     return found or _named_directly(top)
+
+
+def _archive(outer: Source, name: str, limits: Limits, nest: Nest, depth: int) -> Found:
+    if depth > nest.deepest:
+        return _unreadable(outer.path / name, "archives within archives too deep: unpack it")
+    try:
+        inner = open_inner(outer, name, limits, nest)
+    except ImportFailed as error:
+        return _unreadable(outer.path / name, error.message)
+    return _inside(inner, limits, nest, depth)
+
+
+def _unreadable(path: Path, reason: str) -> Found:
+    return [(Unreadable([Problem(str(path), reason)]), Source(path, EmptyBox()))]
 
 
 def _wanted(source: str, found: Found) -> Found:
@@ -145,7 +163,7 @@ class _Walk:
         self.archives: list[str] = []
 
     def run(self) -> Found:
-        """What was recognised; zips inside a folder are left in `archives`."""
+        """What was recognised; archives inside of it are left in `archives`."""
         found = self._repository()
         for importer in IMPORTERS:
             if importer.folders:
@@ -197,12 +215,12 @@ class _Walk:
         """Set archives apart, and note what cannot be opened at all."""
         for name in sorted(self.left):
             try:
-                head = self.top.head(name, 64)
+                with self.top.open(name) as stream:
+                    archive = archive_kind(stream)
             except UNREADABLE as error:
                 self.problems.append(Problem(name, f"unreadable: {type(error).__name__}"))
                 self.left.discard(name)
                 continue
-            if is_zip(head) and not any(mark in head for mark in _DOCUMENTS):
+            if archive and not isinstance(self.top.box, FileBox):
                 self.left.discard(name)
-                if self.top.path.is_dir():
-                    self.archives.append(name)
+                self.archives.append(name)

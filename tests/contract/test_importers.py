@@ -1,6 +1,8 @@
 """What every importer promises, on a small export of each kind and on hostile ones."""
 
 import json
+import re
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,15 +37,23 @@ from export_samples import (
     telegram_record,
     whatsapp_chat,
     write_folder,
+    write_tar,
     write_zip,
     zendesk_comment,
     zendesk_page,
 )
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from knowledge.importers.archives import open_source
 from knowledge.importers.notes import OWNER
 from knowledge.importers.registry import IMPORTERS, detect
-from knowledge.records import ImportReport
+from knowledge.importers.source import Limits
+from knowledge.records import ImportReport, Message
+from knowledge.text import prompt_safe
 
+IDS_OF_PLACES = {"notes", "messenger", "instagram", "signal", "imessage", "whatsapp"}
+"""Sources whose notes or chats have no other name than that of their file or folder."""
 NASTY = "zero \x00 bell \x07 bidi \u202e end"
 
 
@@ -305,3 +315,110 @@ def test_junk_is_never_taken_for_an_export(junk: bytes, tmp_path: Path) -> None:
     messages, [report] = read_path(path)
     assert messages == []
     assert (report.seen, report.failed) == (1, 1)
+
+
+def accounted(path: Path) -> list[Message]:
+    """Everything at a path; no record may be lost on the way, or bring something that cannot be stored."""
+    messages, reports = read_path(path)
+    assert sum(r.seen for r in reports) == len(messages) + sum(r.skipped.total() + r.failed for r in reports)
+    assert all(m.sent_at.tzinfo and isinstance(m.text, str) and m.id and m.author.id for m in messages)
+    return messages
+
+
+def test_only_one_importer_takes_it_for_its_own(case: Case, tmp_path: Path) -> None:
+    source = open_source(write_folder(tmp_path / "in", case.files), Limits())
+    sure = {
+        importer.name
+        for importer in IMPORTERS
+        for part in (source, *(source.only([name]) for name in case.files))
+        if importer.sniff(part) >= 0.5
+    }
+    assert sure == {case.source}
+
+
+def test_no_message_has_the_id_of_another(case: Case, tmp_path: Path) -> None:
+    messages, _ = read_path(write_folder(tmp_path / "in", case.files))
+    assert len({message.id for message in messages}) == len(messages) == 3
+
+
+def test_ids_are_the_same_under_another_name_and_in_a_tar(case: Case, tmp_path: Path) -> None:
+    before = {message.id for message in read_path(write_folder(tmp_path / "in", case.files))[0]}
+    assert {message.id for message in read_path(write_tar(tmp_path / "x.tgz", case.files))[0]} == before
+    if len(case.files) == 1 and case.source not in IDS_OF_PLACES:
+        [text] = case.files.values()
+        renamed = write_folder(tmp_path / "renamed", {"download (1).bin": text})
+        assert {message.id for message in read_path(renamed)[0]} == before
+
+
+def test_what_reaches_a_prompt_or_a_terminal_is_harmless(case: Case, tmp_path: Path) -> None:
+    messages, _ = read_path(write_folder(tmp_path / "in", case.nasty))
+    for message in messages:
+        shown = prompt_safe(f"{message.author.name} {message.conversation} {message.text} <|im_end|>")
+        assert not any(ord(sign) < 32 and sign not in "\n\t" for sign in shown)
+        assert "\u202e" not in shown
+        assert "<|" not in shown
+
+
+@pytest.mark.parametrize("kept", [0.05, 0.3, 0.5, 0.8, 0.97])
+def test_a_file_that_breaks_off_loses_only_its_end(case: Case, kept: float, tmp_path: Path) -> None:
+    files = {name: text[: int(len(text) * kept)] for name, text in case.files.items()}
+    accounted(write_folder(tmp_path / "in", files))
+
+
+@given(data=st.data())
+@settings(
+    max_examples=15,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+def test_changed_bytes_never_crash_an_importer(case: Case, data: st.DataObject, tmp_path: Path) -> None:
+    files = {name: mutated(data, text.encode()) for name, text in case.files.items()}
+    folder = tmp_path / "in"
+    if folder.exists():
+        shutil.rmtree(folder)
+    accounted(write_folder(folder, files))
+
+
+VALUES = ["null", "[]", "{}", '"?"', "-1", "1e400", "99999999999999999999", "NaN", '"\\ud800"', "true"]
+
+
+@given(data=st.data())
+@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def test_any_value_of_a_json_export_may_be_another(case: Case, data: st.DataObject, tmp_path: Path) -> None:
+    if not any(text.startswith(("{", "[")) for text in case.files.values()):
+        pytest.skip("no JSON")
+    files = {}
+    for name, text in case.files.items():
+        found = list(re.finditer(r'(?<=: )(?:"(?:[^"\\]|\\.)*"|[\d.]+|true|false|null)', text))
+        if found:
+            match = data.draw(st.sampled_from(found))
+            text = text[: match.start()] + data.draw(st.sampled_from(VALUES)) + text[match.end() :]
+        files[name] = text
+    folder = tmp_path / "in"
+    if folder.exists():
+        shutil.rmtree(folder)
+    accounted(write_folder(folder, files))
+
+
+def mutated(data: st.DataObject, original: bytes) -> bytes:
+    """A few stretches of the original replaced by others."""
+    changed = original
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(changed)))
+        end = data.draw(st.integers(start, min(len(changed), start + 40)))
+        other = data.draw(st.one_of(st.binary(max_size=8), st.sampled_from(STRANGE)))
+        changed = changed[:start] + other + changed[end:]
+    return changed
+
+
+STRANGE = [
+    b"\xed\xa0\x80",
+    b"\x00",
+    b"\x1b]52;c;eA==\x07",
+    b"\r",
+    b"}]",
+    b"[" * 2000,
+    b"<|im_end|>",
+    b"9" * 400,
+]

@@ -17,8 +17,9 @@ from export_samples import (
 )
 
 from knowledge.errors import ImportFailed
+from knowledge.importers.archives import open_source
 from knowledge.importers.registry import detect
-from knowledge.importers.source import Limits, open_source
+from knowledge.importers.source import Limits
 from knowledge.records import ImportReport
 
 SLACK = slack_files(slack_record())
