@@ -9,6 +9,8 @@ from pathlib import Path
 from queued_backend import QueuedBackend
 
 from knowledge.records import Memory
+from persona.backends.base import Prompt
+from persona.chat.abstract import INSTRUCTION
 from persona.chat.card import PersonaCard
 from persona.chat.engine import Engine
 from persona.chat.events import TurnEvent, TurnFinished, TurnRequest
@@ -82,6 +84,16 @@ class House:
     backend: QueuedBackend
     sessions: SessionStore
     shelf: Shelf
+
+    @property
+    def summary_prompts(self) -> list[Prompt]:
+        """What the model was asked to summarise."""
+        return [p for p in self.backend.prompts if p.messages[0].content == INSTRUCTION]
+
+    @property
+    def chat_prompts(self) -> list[Prompt]:
+        """What the model was asked to answer."""
+        return [p for p in self.backend.prompts if p.messages[0].content != INSTRUCTION]
 
     def say(self, text: str, reply: str = "fine.", **options: object) -> TurnFinished:
         self.backend.reply(reply)

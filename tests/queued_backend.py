@@ -6,7 +6,7 @@ It keeps the whole contract, counts a token for each word or mark, and remembers
 import queue
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from persona.backends.base import (
@@ -19,6 +19,7 @@ from persona.backends.base import (
     ThinkingDelta,
     Usage,
 )
+from persona.chat.abstract import INSTRUCTION
 
 _TOKEN = re.compile(r"\w+|[^\w\s]|\n")
 
@@ -36,6 +37,8 @@ class QueuedBackend:
     prefilling: threading.Event = field(default_factory=threading.Event)
     hold_prefill: bool = False
     closed: bool = False
+    summarise: Callable[[Prompt], str] | None = None
+    """What is said to a summary prompt, in place of the queue."""
 
     @property
     def info(self) -> ModelInfo:
@@ -53,6 +56,10 @@ class QueuedBackend:
         self.prompts.append(prompt)
         self.samplings.append(sampling)
         said = 0
+        if self.summarise is not None and prompt.messages[0].content == INSTRUCTION:
+            yield TextDelta(self.summarise(prompt))
+            yield Done("cancelled" if cancel.is_set() else "stop")
+            return
         while not cancel.is_set():
             event = self.say.get(timeout=20)
             if event is None:

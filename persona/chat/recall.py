@@ -129,7 +129,7 @@ def _words(text: str) -> frozenset[str]:
 
 def _told(fact: Fact, turn: Turn) -> _Found:
     words = _words(f"{fact.dated} {' '.join(cues(fact.attribute))}")
-    return _Found(turn, fact.dated, words, 1.0, "told in this chat")
+    return _Found(turn, fact.text, words, 1.0, "told in this chat")
 
 
 def _memory(found: _Found, rank: int, score: float, words: Sequence[str]) -> Memory:
