@@ -1,5 +1,5 @@
 """Nothing leaves the machine, and nothing paints over the app: libraries' telemetry, downloads and progress
-bars are off before any of them loads.
+bars are off before any of them loads. `persona.models.fetch` alone, in its own process, goes online.
 """
 
 import os

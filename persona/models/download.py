@@ -50,19 +50,15 @@ def pull(
 
 def _process(entry: CatalogueEntry, cancel: threading.Event) -> Iterator[dict[str, Any]]:
     """The lines of the process that downloads; it never outlives its reader."""
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "persona.models.fetch",
-        entry.repo,
-        entry.file,
-        str(entry.own_path),
-    ]
+    what = [entry.repo, entry.file, str(entry.own_path)]
     # the same modules as here, and none from the folder the user happens to be in
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
+        [sys.executable, "-P", "-m", "persona.models.fetch", *what],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment,
     )
     watch = threading.Thread(target=_stop_on, args=(cancel, process), daemon=True)
     watch.start()

@@ -4,10 +4,11 @@ That process alone is let online, for one file of one repository on the hub that
 (huggingface.co unless set), so the program that started it stays offline, and stopping it stops everything at
 once. It tells its progress and its ending in lines of JSON on standard output.
 
-What the file is (size, SHA-256, commit) huggingface_hub says. Its own download is not used:
-that of version 2.4 writes to a file of the process's own and deletes it when interrupted, with Xet and without
-(huggingface_hub, pull request 4228), so a killed download would begin anew. So the bytes come by plain range requests, appended as they arrive to a file named after the
-checksum: whatever ended the last attempt, the next goes on at that byte.
+What the file is (size, SHA-256, commit) huggingface_hub says. Its own download is not used: that of version
+2.4 writes to a file of the process's own and deletes it when interrupted, with Xet and without
+(huggingface_hub, pull request 4228), so a killed download would begin anew. So the bytes come by plain range
+requests, appended as they arrive to a file named after the checksum: whatever ended the last attempt, the
+next goes on at that byte.
 """
 
 import hashlib

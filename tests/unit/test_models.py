@@ -10,14 +10,22 @@ from persona.config import ModelSettings
 from persona.errors import ModelError
 
 
-def test_the_catalogue_names_the_starter_and_qwen3() -> None:
+def test_the_catalogue_names_the_starter_then_qwen3_then_other_families() -> None:
     known = models.catalogue()
-    assert list(known) == ["starter", "qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b"]
+    assert next(iter(known)) == "starter"
+    assert {"qwen3-0.6b", "qwen3-1.7b", "qwen3-4b", "qwen3-8b"} < set(known)
     assert known["starter"].path == paths.starter_model()
     downloads = [entry for entry in known.values() if entry.name != "starter"]
-    assert all(entry.repo.startswith("Qwen/") and entry.file.endswith(".gguf") for entry in downloads)
+    assert all(entry.repo.count("/") == 1 and entry.file.endswith(".gguf") for entry in downloads)
     assert all(entry.memory_gb > entry.size_gb > 0.5 for entry in downloads)
-    assert [entry.memory_gb for entry in downloads] == sorted(entry.memory_gb for entry in downloads)
+    assert len({entry.file for entry in downloads}) == len(downloads)
+    qwen3 = [entry for entry in downloads if entry.family == "Qwen3"]
+    others = downloads[len(qwen3) :]
+    assert downloads[: len(qwen3)] == qwen3
+    for entries in (qwen3, others):
+        assert [entry.memory_gb for entry in entries] == sorted(entry.memory_gb for entry in entries)
+    assert all(entry.about.startswith("Another family") for entry in others)
+    assert all((entry.sampling == "qwen3") == (entry.family == "Qwen3") for entry in downloads)
 
 
 def test_a_path_is_itself(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,9 +34,10 @@ def test_a_path_is_itself(tiny_model_path: Path, monkeypatch: pytest.MonkeyPatch
     assert models.resolve(tiny_model_path.name) == tiny_model_path
 
 
-def test_a_known_model_that_is_not_here_says_where_to_put_it() -> None:
+def test_a_known_model_that_is_not_here_says_how_to_get_it() -> None:
     with pytest.raises(ModelError, match=r"qwen3-4b") as missing:
         models.resolve("Qwen3-4B")
+    assert "persona models pull qwen3-4b" in missing.value.hint
     assert "Qwen3-4B-Q4_K_M.gguf" in missing.value.hint
     assert str(paths.models_dir()) in missing.value.hint
 
