@@ -148,7 +148,14 @@ def run(
     device = hardware.detect(force_cpu=force_cpu, max_vram_gb=max_vram_gb)
     planned = estimate(folder, source, recipe, device)
     if dry_run:
-        plan = {"model": str(source), "preset": preset, "device": device.name, **asdict(planned)}
+        fits = hardware.suggest(device)
+        plan = {
+            "model": str(source),
+            "preset": preset,
+            "device": device.name,
+            **asdict(planned),
+            "suggestion": f"--model {fits.model} --preset {fits.preset} ({fits.why})",
+        }
         emit(plan) if as_json else table(["what", "value"], list(plan.items()))
         return
     for warning in planned.warnings:

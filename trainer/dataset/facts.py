@@ -14,6 +14,7 @@ from datetime import datetime
 from knowledge.lexical import fold
 from knowledge.records import StoredMessage
 from knowledge.sentences import sentences
+from knowledge.stopwords import STOP_WORDS
 from knowledge.text import one_line
 from persona.chat.style import language_of
 from trainer.dataset.exchanges import Exchange
@@ -82,7 +83,7 @@ class Rarity:
         most = max(3, self._messages // 200)
         words = {fold(w): w for w in reversed(_WORD.findall(text)) if len(w) > 3 or w.isdigit()}
         held = [(self._found[key], -len(word), word) for key, word in words.items() if "'" not in word]
-        return [word for count, _, word in sorted(held) if count <= most]
+        return [w for count, _, w in sorted(held) if count <= most and fold(w) not in STOP_WORDS]
 
 
 def asked(exchanges: Iterable[Exchange], rarity: Rarity) -> Iterator[Question]:

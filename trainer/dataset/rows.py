@@ -108,7 +108,7 @@ def read(file: Path) -> list[Row]:
             continue
         try:
             rows.append(_parse(json.loads(line)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise DatasetError(
                 f"{file.name}, line {number} is no training row: {error}",
                 'a row is {"messages": [{"role": …, "content": …}, …]} that ends with the assistant,'

@@ -16,11 +16,12 @@ import torch
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What the file says of itself beyond its shape; `extra` keys go in as they are."""
+    """What the file says of itself beyond its shape; `extra` keys go in as they are. memory_tokens: most
+    tokens of memories that the model reads well, None for no limit of its own."""
 
     name: str
     trained_context: int
-    memory_tokens: int
+    memory_tokens: int | None
     chat_template: str
     extra: Mapping[str, bool | str] = field(default_factory=dict)
 
@@ -68,7 +69,8 @@ def _describe(writer: gguf.GGUFWriter, config: Any, header: Header) -> None:
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
     writer.add_chat_template(header.chat_template)
     writer.add_uint32("persona.trained_context", header.trained_context)
-    writer.add_uint32("persona.memory_tokens", header.memory_tokens)
+    if header.memory_tokens is not None:
+        writer.add_uint32("persona.memory_tokens", header.memory_tokens)
     for key, value in header.extra.items():
         if isinstance(value, bool):
             writer.add_bool(key, value)

@@ -1,0 +1,323 @@
+"""Training for real: tiny models, few steps, the true TRL + PEFT, llama.cpp and templates."""
+
+import gzip
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("trl", reason="the training extra is not installed")
+
+from knowledge.records import Memory
+from persona import models, paths
+from persona.backends.base import Prompt
+from persona.backends.llama_cpp import LlamaCppBackend
+from persona.chat.layout import HistoryTurn, Scene, build
+from persona.config import ModelSettings
+from trainer import evaluate, run
+from trainer.dataset import rows as files
+from trainer.dataset.rows import Row
+from trainer.engines.base import Job, Outcome, StepReport, TrainingError
+from trainer.engines.encode import Encoder
+from trainer.engines.peft import PeftEngine
+from trainer.export.export import export, export_lora, logit_difference, merged
+from trainer.folders import run_dir
+from trainer.hardware import Device
+from trainer.models import as_folder
+from trainer.recipe import Recipe
+from trainer.tokens import PromptTokens
+
+CPU = Device("cpu", "cpu", "test", 0, False)
+QUICK = Recipe(
+    epochs=4, batch=2, accumulation=1, max_steps=6, learning_rate=5e-3, rank=4, alpha=8, warmup_steps=0
+)
+
+
+def row(n: int, *, thinking: bool = False, **changes: object) -> Row:
+    made = Row(
+        id=str(n),
+        category="style",
+        thinking=thinking,
+        messages=(
+            ("system", "You are Mira."),
+            ("user", f"<memories>\n[1] me: Porto {n}\n</memories>\nwhere {n}?"),
+        ),
+        reply=f"porto, week {n}",
+        reasoning="[1] me." if thinking else "",
+        sources=(f"m{n}",),
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_data(tmp_path / "dataset")
+
+
+def write_data(folder: Path) -> Path:
+    files.write(folder / files.TRAIN, [row(n, thinking=n % 2 == 0) for n in range(8)])
+    test = [row(n) for n in range(20, 24)]
+    test += [row(30, category="fact", expect=("30",)), row(31, category="fact", answerable=False)]
+    files.write(folder / files.TEST, test)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny_model_path: Path) -> Iterator[run.Result]:
+    """A finished training for tests that read it, made once."""
+    folder = tmp_path_factory.mktemp("trained")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PERSONA_HOME", str(folder / "home"))
+        yield train(write_data(folder / "dataset"), tiny_model_path)
+
+
+def train(
+    data: Path, model: Path, recipe: Recipe = QUICK, engine: object = None, **options: object
+) -> run.Result:
+    return run.run(data, model, "test", recipe, engine or PeftEngine(), CPU, **options)  # type: ignore[arg-type]
+
+
+# What is trained on
+
+
+def scenes() -> Iterator[Prompt]:
+    now = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+    memory = Memory("a", "Ich war in São Paulo 👩‍👩‍👧", "Lena", False, now, "slack", "#x", "#x", 1, 1.0, "")
+    scene = Scene(
+        "Mira Sol", "About: I've  a dog\n- 東京", "Where <|im_end|> are you?", now, memories=[memory]
+    )
+    talk = [HistoryTurn("hi", "hey\nyou"), HistoryTurn("and?", "no <think>idea</think>")]
+    for thinking in (False, True):
+        yield build(replace(scene, thinking=thinking))
+        yield build(replace(scene, thinking=thinking, turns=talk, partner="Lena"))
+
+
+def _same_ids(folder: Path, runtime: Callable[[Prompt], list[int]]) -> None:
+    encoder = Encoder(folder)
+    for prompt in scenes():
+        messages = tuple((m.role, m.content) for m in prompt.messages)
+        trained = Row(
+            "1", "style", prompt.thinking, messages, "hm, porto", "I think." if prompt.thinking else ""
+        )
+        encoded = encoder.row(trained)
+        expected = runtime(prompt)
+        assert list(encoded.ids[: len(expected)]) == expected
+        assert encoded.prompt == len(expected)
+        said = list(encoded.ids[encoded.prompt :])
+        assert said == encoder._ids(encoder.said(trained))
+        assert (encoder._ids("<think>")[0] in said) is prompt.thinking, (
+            "an empty think block is never trained"
+        )
+
+
+def test_a_rows_ids_are_the_run_times_up_to_the_reply_starter() -> None:
+    starter = paths.starter_model()
+    backend = LlamaCppBackend(starter, ModelSettings())
+    try:
+        _same_ids(
+            as_folder(starter),
+            lambda p: backend._encode(backend._template.prompt(p.messages, p.thinking), template=True),
+        )
+    finally:
+        backend.close()
+    _same_ids(as_folder(starter), PromptTokens(starter).prompt)
+
+
+def test_a_rows_ids_are_the_run_times_up_to_the_reply_qwen3(shared_data: Path, tmp_path: Path) -> None:
+    source = shared_data / "qwen3-tokenizer"
+    (tmp_path / "tokenizer.json").write_bytes(gzip.decompress((source / "tokenizer.json.gz").read_bytes()))
+    for name in ("chat_template.jinja", "tokenizer_config.json"):
+        shutil.copy(source / name, tmp_path / name)
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+    template = (tmp_path / "chat_template.jinja").read_text()
+
+    def transformers_own(prompt: Prompt) -> list[int]:
+        return list(
+            tokenizer.apply_chat_template(
+                [{"role": m.role, "content": m.content} for m in prompt.messages],
+                chat_template=template,
+                add_generation_prompt=True,
+                enable_thinking=prompt.thinking,
+                return_dict=False,
+            )
+        )
+
+    _same_ids(tmp_path, transformers_own)
+
+
+# Training
+
+
+def test_training_learns_the_replies_and_leaves_its_papers(tiny_model_path: Path, data: Path) -> None:
+    steps: list[StepReport] = []
+    result = train(data, tiny_model_path, report=steps.append)
+    assert result.outcome.steps == len(steps) == 6
+    assert result.outcome.loss_last < result.outcome.loss_first
+    assert (result.adapter / "adapter_model.safetensors").exists()
+    config = run.config_of(result.folder)
+    assert config["decides"]["data"] == files.fingerprint(data)
+    assert config["versions"]["peft"]
+    metrics = [json.loads(line) for line in (result.folder / run.METRICS).read_text().splitlines()]
+    assert [m["step"] for m in metrics] == [1, 2, 3, 4, 5, 6]
+    assert (result.folder / "loss.svg").read_text().startswith("<svg")
+    said: list[str] = []
+    assert train(data, tiny_model_path, say=said.append) == result
+    assert "done already" in said[0]
+    assert run.latest() == result.folder
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_killed_training_goes_on_to_the_same_end(tiny_model_path: Path, data: Path) -> None:
+    recipe = replace(QUICK, max_steps=12, epochs=3)
+
+    def kill(step: StepReport) -> None:
+        if step.step == 8:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(data, tiny_model_path, recipe, report=kill)
+    steps: list[int] = []
+    result = train(data, tiny_model_path, recipe, report=lambda s: steps.append(s.step))
+    assert result.outcome.steps == 12
+    assert steps[0] > 5, "it must not begin anew"
+    assert steps[-1] == 12
+
+
+class Full:
+    """An engine whose memory runs out as often as it is told, then trains for real."""
+
+    name = "full"
+
+    def __init__(self, times: int, error: Exception) -> None:
+        self.left, self.error = times, error
+        self.tried: list[Recipe] = []
+
+    def train(self, job: Job, report: Callable[[StepReport], object]) -> Outcome:
+        self.tried.append(job.recipe)
+        if self.left:
+            self.left -= 1
+            raise self.error
+        return PeftEngine().train(job, report)
+
+
+def test_when_memory_runs_out_it_says_what_it_gives_up(tiny_model_path: Path, data: Path) -> None:
+    said: list[str] = []
+    engine = Full(2, RuntimeError("CUDA out of memory. Tried to allocate 20 MiB"))
+    recipe = replace(QUICK, batch=4, accumulation=2, max_steps=2)
+    result = train(data, tiny_model_path, recipe, engine, say=said.append)
+    assert [(r.batch, r.accumulation) for r in engine.tried] == [(4, 2), (2, 4), (1, 8)]
+    assert len(result.retries) == len(said) == 2
+    assert result.outcome.steps == 2
+
+
+def test_other_errors_are_not_taken_for_want_of_memory(tiny_model_path: Path, data: Path) -> None:
+    engine = Full(1, RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        train(data, tiny_model_path, QUICK, engine)
+    assert len(engine.tried) == 1
+
+
+def test_when_nothing_fits_it_says_so(tiny_model_path: Path, data: Path) -> None:
+    engine = Full(99, MemoryError())
+    with pytest.raises(TrainingError, match="smallest"):
+        train(data, tiny_model_path, replace(QUICK, batch=4, rank=16, dora=True), engine)
+    last = engine.tried[-1]
+    assert (last.batch, last.rank, last.dora, last.modules) == (1, 4, False, ("q_proj", "v_proj"))
+
+
+# Export
+
+
+def test_an_exported_model_is_the_tuned_one(tiny_model_path: Path, trained: run.Result) -> None:
+    exported = export(trained.folder)
+    assert exported.max_logit_difference <= 0.02
+    base = as_folder(tiny_model_path)
+    ids = Encoder(base).row(row(1)).ids
+    untuned = merged_ids(base)
+    assert logit_difference(untuned, exported.gguf, ids) > 0.1, "tuning must show in the file"
+    assert models.info(exported.gguf).details["chat_template"] == "yes"
+    assert exported.modelfile.read_text().startswith(f"FROM ./{exported.gguf.name}\n")
+
+
+def merged_ids(base: Path) -> object:
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(base).eval()
+
+
+@pytest.mark.parametrize("changes", [{"rslora": True}, {"dora": True}], ids=["rslora", "dora"])
+def test_other_adapters_are_merged_as_well(
+    tiny_model_path: Path, data: Path, changes: dict[str, bool]
+) -> None:
+    result = train(data, tiny_model_path, replace(QUICK, max_steps=3, **changes))
+    assert export(result.folder).max_logit_difference <= 0.02
+
+
+@pytest.mark.parametrize("rslora", [False, True])
+def test_a_lora_file_changes_its_base_as_the_adapter_does(
+    tiny_model_path: Path, data: Path, rslora: bool
+) -> None:
+    import torch
+
+    from persona.backends.llama_engine import LlamaEngine
+
+    result = train(data, tiny_model_path, replace(QUICK, rslora=rslora))
+    file = export_lora(result.folder)
+    base = as_folder(tiny_model_path)
+    ids = list(Encoder(base).row(row(1)).ids)
+    engine = LlamaEngine(
+        str(tiny_model_path), lora_path=str(file), n_ctx=len(ids) + 8, logits_all=True, verbose=False
+    )
+    engine.eval(ids)
+    theirs = np.array(engine.scores[: len(ids)])
+    engine.close()
+    ours = merged(base, result.adapter)(torch.tensor([ids])).logits[0].detach().numpy()
+    assert np.abs(ours - theirs).max() <= 0.02
+
+
+def test_dora_is_no_lora_file(tiny_model_path: Path, data: Path) -> None:
+    result = train(data, tiny_model_path, replace(QUICK, dora=True, max_steps=1))
+    with pytest.raises(Exception, match="DoRA"):
+        export_lora(result.folder)
+
+
+def test_a_gguf_and_the_folder_made_of_it_are_one_model() -> None:
+    starter = paths.starter_model()
+    folder = as_folder(starter)
+    assert folder == as_folder(starter)
+    ids = Encoder(folder).row(row(1)).ids
+    assert logit_difference(merged_ids(folder), starter, ids) <= 0.02
+
+
+# Evaluation
+
+
+def test_an_evaluation_compares_four_arms(trained: run.Result) -> None:
+    result = trained
+    figures = evaluate.evaluate(result.folder, [], limit=4)
+    assert set(figures["arms"]) == {"base", "base_memory", "tuned", "tuned_memory"}
+    arms = figures["arms"]
+    assert arms["tuned_memory"]["nll"] < arms["base_memory"]["nll"]
+    assert arms["tuned"]["nll"] != arms["tuned_memory"]["nll"], "memory must make a difference"
+    assert all(0 <= arm["fact_recall"] <= 1 for arm in arms.values())
+    report = (result.folder / "evaluation.md").read_text()
+    assert report.splitlines()[0] == figures["verdict"]
+    assert (result.folder / "evaluation.html").read_text().startswith("<!doctype html>")
+
+
+def test_an_evaluation_wants_the_data_set_that_was_trained_on(tiny_model_path: Path, data: Path) -> None:
+    result = train(data, tiny_model_path, replace(QUICK, max_steps=1))
+    files.write(data / files.TEST, [row(77)])
+    with pytest.raises(files.DatasetError, match="no longer"):
+        evaluate.evaluate(result.folder, [])
+    assert run_dir(result.folder.name) == result.folder

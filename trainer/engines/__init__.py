@@ -1,0 +1,1 @@
+"""Engines that train an adapter, behind one contract."""

@@ -1,0 +1,231 @@
+"""Did tuning help? Four arms on what was kept from training: base and tuned, each without and with memory.
+
+Likelihood of what the owner really said, distance in manner, recall of facts, saying "I don't know", and
+thinking. The replies come from the exported GGUFs under the run time's own backend.
+"""
+
+import json
+import os
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from knowledge.progress import Progress
+from knowledge.records import StoredMessage
+from trainer import run as running
+from trainer.dataset import rows as files
+from trainer.dataset.rows import DatasetError, Row
+from trainer.evaluation import likelihood, replies, report
+from trainer.evaluation.replies import Reply
+from trainer.evaluation.style import Counts, StyleScale
+from trainer.export.export import export, write_model
+from trainer.models import as_folder
+
+REPORT = "evaluation"
+_LEAST_OTHER = 15
+_SAMPLES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which rows are asked. style: replies to real messages; facts: questions that memory answers;
+    unknown: questions that nothing answers; trained: rows that were trained on."""
+
+    style: list[Row]
+    facts: list[Row]
+    unknown: list[Row]
+    trained: list[Row]
+    likelihood: list[Row]
+
+    @property
+    def asked(self) -> list[Row]:
+        """All of them, in the order of their replies."""
+        return [*self.style, *self.facts, *self.unknown, *self.trained]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """What one arm answered. plain: to `Plan.asked` without thinking; thinking: to the facts with it."""
+
+    plain: list[Reply]
+    thinking: list[Reply]
+
+
+def evaluate(
+    run: Path,
+    others: Sequence[StoredMessage],
+    *,
+    limit: int = 100,
+    progress: Callable[[Progress], object] = lambda _: None,
+) -> dict[str, Any]:
+    """The figures of a finished run; also written beside its adapter as JSON, Markdown and HTML.
+
+    others: what other people wrote, for the baseline of a stranger. limit: most rows of each kind.
+    Raises DatasetError when the data set holds no test.
+    """
+    config = running.config_of(run)
+    data = Path(config["dataset"])
+    if files.fingerprint(data) != config["decides"]["data"]:
+        raise DatasetError(
+            "the data set is no longer the one that was trained on", "train again with `persona train run`"
+        )
+    train, test = files.read(data / files.TRAIN), files.read(data / files.TEST)
+    plan = _plan(train, test, limit)
+    model = Path(config["decides"]["model"])
+    base = as_folder(model)
+    tuned = export(run).gguf
+    nll = likelihood.held_out(
+        base,
+        run / running.ADAPTER,
+        plan.likelihood,
+        lambda n: progress(Progress("likelihood", n, 2 * len(plan.likelihood))),
+    )
+    arms = {
+        name + suffix: _answer(name + suffix, file, plan, bool(suffix), progress)
+        for suffix in ("", "_memory")
+        for name, file in (("base", _base_gguf(model, base, run)), ("tuned", tuned))
+    }
+    figures = _figures(plan, arms, nll, train, others)
+    figures["run"] = run.name
+    _write(run, figures)
+    return figures
+
+
+def _plan(train: Sequence[Row], test: Sequence[Row], limit: int) -> Plan:
+    rng = random.Random(0)
+
+    def some(rows: list[Row]) -> list[Row]:
+        return rng.sample(rows, min(limit, len(rows)))
+
+    style = some([row for row in test if not row.expect and row.answerable])
+    if not style:
+        raise DatasetError("the data set holds no test rows", "make it anew with `persona train prepare`")
+    return Plan(
+        style=style,
+        facts=some([row for row in test if row.expect]),
+        unknown=some([row for row in test if not row.answerable]),
+        trained=some([row for row in train if not row.expect and row.answerable])[: max(5, limit // 4)],
+        likelihood=some(list(test)),
+    )
+
+
+def _answer(name: str, file: Path, plan: Plan, memory: bool, progress: Callable[[Progress], object]) -> Arm:
+    total = len(plan.asked) + len(plan.facts)
+    done = 0
+
+    def tick() -> None:
+        nonlocal done
+        done += 1
+        progress(Progress(f"replies: {name.replace('_', ' + ')}", done, total))
+
+    plain = replies.answer(file, plan.asked, memory=memory, thinking=False, tick=tick)
+    return Arm(plain, replies.answer(file, plan.facts, memory=memory, thinking=True, tick=tick))
+
+
+def _figures(
+    plan: Plan,
+    arms: dict[str, Arm],
+    nll: dict[str, float],
+    train: Sequence[Row],
+    others: Sequence[StoredMessage],
+) -> dict[str, Any]:
+    own = [row.reply for row in train if not row.expect and row.answerable]
+    scale = StyleScale([*own, *(m.text for m in others)])
+    owner = scale.count([row.reply for row in plan.style])
+    said = {name: _said(scale, plan, arm) for name, arm in arms.items()}
+    found = {
+        name: {
+            "nll": nll[name],
+            "style_distance": round(scale.distance(said[name], owner), 4),
+            **_judged(plan, arm),
+        }
+        for name, arm in arms.items()
+    }
+    stranger = _stranger(scale, owner, others)
+    figures = {
+        "arms": found,
+        "style_gain": asdict(scale.compare(said["base"], said["tuned"], owner)),
+        "style_gain_memory": asdict(scale.compare(said["base_memory"], said["tuned_memory"], owner)),
+        "other_person_distance": stranger,
+        "asked": {
+            "style": len(plan.style),
+            "facts": len(plan.facts),
+            "unknown": len(plan.unknown),
+            "likelihood": len(plan.likelihood),
+        },
+        "samples": _samples(plan, arms),
+    }
+    return {"verdict": report.verdict(figures), **figures}
+
+
+def _judged(plan: Plan, arm: Arm) -> dict[str, float | None]:
+    style, facts = len(plan.style), len(plan.facts)
+    unknown = style + facts + len(plan.unknown)
+    return {
+        "fact_recall": replies.recalled(plan.facts, arm.plain[style : style + facts]),
+        "abstention": replies.abstained(arm.plain[style + facts : unknown]),
+        "thinking_kept": replies.thought(arm.thinking),
+        "thinking_absent": replies.silent(arm.plain),
+        "repeated_training": replies.repeated(plan.trained, arm.plain[unknown:]),
+    }
+
+
+def _said(scale: StyleScale, plan: Plan, arm: Arm) -> Counts:
+    return scale.count([reply.text for reply in arm.plain[: len(plan.style)]])
+
+
+def _stranger(scale: StyleScale, owner: Counts, others: Sequence[StoredMessage]) -> float | None:
+    """The mean distance of other people's newest messages from the owner's."""
+    written: dict[str, list[str]] = {}
+    for m in others:
+        written.setdefault(m.author_id, []).append(m.text)
+    most = len(owner.length)
+    found = [
+        scale.distance(scale.count(texts[-most:]), owner)
+        for texts in written.values()
+        if len(texts) >= min(most, _LEAST_OTHER)
+    ]
+    return round(sum(found) / len(found), 4) if found else None
+
+
+def _samples(plan: Plan, arms: dict[str, Arm]) -> list[dict[str, str]]:
+    """Side by side: some of each kind."""
+    picked = [*range(_SAMPLES), *range(len(plan.style), len(plan.style) + _SAMPLES)]
+    rows = plan.asked
+    return [
+        {
+            "message": rows[n].messages[-1][1].rpartition("\n")[2],
+            "owner": rows[n].reply,
+            **{name: arm.plain[n].text for name, arm in arms.items()},
+        }
+        for n in picked
+        if n < len(rows)
+    ]
+
+
+def _base_gguf(model: Path, base: Path, run: Path) -> Path:
+    """The base as a GGUF: itself, or written beside the run."""
+    if model.is_file():
+        return model
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    out = run / "base-f16.gguf"
+    if not out.exists():
+        loaded = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+        write_model(loaded, base, out, name=base.name)
+    return out
+
+
+def _write(run: Path, figures: dict[str, Any]) -> None:
+    text = report.markdown(figures)
+    for suffix, content in (
+        (".json", json.dumps(figures, ensure_ascii=False, indent=2) + "\n"),
+        (".md", text),
+        (".html", report.html(text)),
+    ):
+        part = run / f"{REPORT}{suffix}.part"
+        part.write_text(content, encoding="utf-8")
+        os.replace(part, run / f"{REPORT}{suffix}")

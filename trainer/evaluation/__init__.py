@@ -1,0 +1,1 @@
+"""The parts of an evaluation: likelihood, style, replies, and the report."""

@@ -1,0 +1,136 @@
+"""From an adapter to files that llama.cpp runs: merged and, if asked, quantised; or a LoRA file."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trainer import run as running
+from trainer.dataset import rows as files
+from trainer.engines.encode import Encoder
+from trainer.export.from_gguf import METADATA
+from trainer.export.gguf import Header, write_qwen3
+from trainer.export.lora import write_lora
+from trainer.export.modelfile import write_modelfile
+from trainer.export.quantise import KINDS, quantise
+from trainer.models import as_folder, folder_template
+
+_COMPARED_TOKENS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """max_logit_difference: of the F16 file against the merged weights, over one prompt."""
+
+    gguf: Path
+    quantisation: str
+    modelfile: Path
+    max_logit_difference: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The document that `persona train export --json` prints."""
+        return {
+            "gguf": str(self.gguf),
+            "bytes": self.gguf.stat().st_size,
+            "quantisation": self.quantisation,
+            "modelfile": str(self.modelfile),
+            "max_logit_difference": round(self.max_logit_difference, 5),
+        }
+
+
+def export(run: Path, quantisation: str = "F16", out: Path | None = None) -> Exported:
+    """Merge the adapter of a finished run into its base and write it as a GGUF.
+
+    Raises TrainingError for an unfinished run, ModelError for a base that is no Qwen3.
+    """
+    result = running.load(run)
+    base = as_folder(Path(running.config_of(run)["decides"]["model"]))
+    out = out or run / f"{run.name}-{quantisation.lower()}.gguf"
+    plain = out if quantisation == "F16" else run / f"{run.name}-f16.gguf"
+    model = merged(base, result.adapter)
+    write_model(model, base, plain, name=_tuned_name(base, run))
+    difference = logit_difference(model, plain, _prompt(run, base))
+    if KINDS[quantisation] is not None:
+        quantise(plain, out, quantisation)
+    return Exported(out, quantisation, write_modelfile(out.with_suffix(".Modelfile"), out), difference)
+
+
+def export_lora(run: Path, out: Path | None = None) -> Path:
+    """Write the adapter alone. Raises ModelError where it must be merged."""
+    from transformers import AutoConfig
+
+    result = running.load(run)
+    base = as_folder(Path(running.config_of(run)["decides"]["model"]))
+    out = out or run / f"{run.name}-lora.gguf"
+    write_lora(out, result.adapter, AutoConfig.from_pretrained(base), run.name)
+    return out
+
+
+def merged(base: Path, adapter: Path) -> Any:
+    """The base model with the adapter's changes in its weights, in float32."""
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().eval()
+
+
+def write_model(model: Any, base: Path, out: Path, *, name: str) -> None:
+    """Write a Qwen3 model with the tokenizer, template and keys of the folder `base`, in one step."""
+    keys = _metadata(base).get("keys", {})
+    header = Header(
+        name=name,
+        trained_context=keys.pop("persona.trained_context", model.config.max_position_embeddings),
+        memory_tokens=keys.pop("persona.memory_tokens", None),
+        chat_template=folder_template(base),
+        extra=keys,
+    )
+    part = out.with_name(out.name + ".part")
+    write_qwen3(part, model.config, model.state_dict(), base / "tokenizer.json", header)
+    part.replace(out)
+
+
+def logit_difference(model: Any, gguf: Path, ids: Sequence[int]) -> float:
+    """The largest difference of any logit between `model` and the file, over the tokens `ids`."""
+    import torch
+
+    from persona.backends.llama_engine import LlamaEngine, lib
+
+    # The run time's half-precision cache would add its own rounding to the file's.
+    engine = LlamaEngine(
+        str(gguf),
+        n_ctx=len(ids) + 8,
+        logits_all=True,
+        verbose=False,
+        type_k=lib.GGML_TYPE_F32,
+        type_v=lib.GGML_TYPE_F32,
+    )
+    try:
+        engine.eval(list(ids))
+        theirs = np.array(engine.scores[: len(ids)])
+    finally:
+        engine.close()
+    with torch.no_grad():
+        ours = model(torch.tensor([list(ids)])).logits[0].float().numpy()
+    return float(np.abs(ours - theirs[:, : ours.shape[1]]).max())
+
+
+def _prompt(run: Path, base: Path) -> list[int]:
+    """A prompt to compare logits over: one of the run's own rows, else plain words."""
+    data = Path(running.config_of(run)["dataset"]) / files.TRAIN
+    row = files.read(data)[0] if data.is_file() else files.Row("", "style", False, (("user", "hello"),), "hi")
+    return list(Encoder(base).row(row).ids[:_COMPARED_TOKENS])
+
+
+def _metadata(base: Path) -> dict[str, Any]:
+    file = base / METADATA
+    data: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return data
+
+
+def _tuned_name(base: Path, run: Path) -> str:
+    return f"{_metadata(base).get('name', base.name)}-tuned-{run.name.rpartition('-')[2]}"

@@ -1,0 +1,57 @@
+"""What a training can run on here, and which model and preset suit it. Loads no model."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from persona.lab import machine
+
+Kind = Literal["cuda", "rocm", "mps", "cpu"]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """kind: what it is; torch: PyTorch's name for it. memory: bytes, 0 where unknown. bf16: whether it
+    computes in bfloat16."""
+
+    kind: Kind
+    torch: str
+    name: str
+    memory: int
+    bf16: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """model: a catalogue name. preset: of `presets.toml`. why: in words."""
+
+    model: str
+    preset: str
+    why: str
+
+
+def detect(*, force_cpu: bool = False, max_vram_gb: float | None = None) -> Device:
+    """The best device PyTorch sees. max_vram_gb: pretend that it has no more."""
+    import torch
+
+    limit = max_vram_gb * machine.GIB if max_vram_gb else None
+    if not force_cpu and torch.cuda.is_available():
+        found = torch.cuda.get_device_properties(0)
+        memory = int(min(found.total_memory, limit or found.total_memory))
+        kind: Kind = "rocm" if torch.version.hip else "cuda"
+        return Device(kind, "cuda", found.name, memory, torch.cuda.is_bf16_supported())
+    if not force_cpu and torch.backends.mps.is_available():
+        total = machine.ram() or 0
+        return Device("mps", "mps", "Apple GPU (shared memory)", int(min(total, limit or total)), False)
+    return Device("cpu", "cpu", f"CPU, {machine.cores()} cores", machine.ram() or 0, False)
+
+
+def suggest(device: Device) -> Suggestion:
+    """A model and preset that fit, with room over what Unsloth states for QLoRA (3B 3.5 GB, 8B 6 GB)."""
+    gib = device.memory / machine.GIB
+    if device.kind == "cpu":
+        return Suggestion("starter", "quality", "no GPU: a larger model would take days")
+    if gib >= 10:
+        return Suggestion("qwen3-4b", "qwen3", f"{gib:.0f} GiB hold Qwen3-4B in four bits with its adapter")
+    if gib >= 5:
+        return Suggestion("qwen3-1.7b", "qwen3", f"{gib:.0f} GiB hold Qwen3-1.7B in four bits")
+    return Suggestion("starter", "quality", f"{gib:.1f} GiB are too little for Qwen3")
