@@ -1,10 +1,10 @@
 """The first run as a user meets it: `persona chat` in an empty home, driven key by key in tmux.
 
-    python scripts/first_run_in_terminal.py [--hub URL --model NAME] [--question TEXT]
+    python scripts/first_run_in_terminal.py [--hub] [--question TEXT]
 
-Without --hub the network is away: the download that is tried fails, and the starter talks. With it the model
-NAME is fetched from that hub (`python tests/local_hub.py` is one) and talks. Prints every screen it
-came by; exit code 0 when a reply was given in the end.
+Without --hub the network is away: the download that is tried fails, and the starter talks. With it a hub on
+this machine serves a tiny random model under the name of qwen3-0.6b, which is fetched and talks (noise).
+Prints every screen it came by; exit code 0 when a reply was given in the end.
 """
 
 import argparse
@@ -14,12 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from persona import paths
+from persona import models, paths
 
 PATIENCE = 180.0
+MODEL = "qwen3-0.6b"
 NOWHERE = "http://127.0.0.1:9"
 """Nothing listens at the port of `discard`."""
 
@@ -79,7 +81,7 @@ def first_run(pane: Pane, model: str | None, question: str) -> None:
     pane.wait_for("slack_export.zip  read", "You are Mira Sol")
     pane.type(str(paths.sample_dir() / "mail.mbox"))
     pane.press("Enter")
-    pane.wait_for("mail.mbox  read")
+    pane.wait_until(lambda text: text.count("imported") == 2, "the mail's report")
     pane.press("C-n")
     pane.wait_for("Which model fits", "starter")
     choose(pane, f"↓ {model or ''}")
@@ -100,27 +102,43 @@ def choose(pane: Pane, wanted: str) -> None:
     pane.press("Home", *["Down"] * number, "Enter")
 
 
+@contextmanager
+def hub() -> Iterator[str]:
+    """The address of a hub on this machine that has MODEL."""
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
+    from local_hub import running_hub
+    from tiny_model import write_tiny_qwen3
+
+    with tempfile.TemporaryDirectory() as folder, running_hub() as running:
+        entry = models.catalogue()[MODEL]
+        content = write_tiny_qwen3(Path(folder) / "tiny.gguf").read_bytes()
+        running.files[f"{entry.repo}/{entry.file}"] = content
+        running.pace = 0.1
+        yield running.url
+
+
 def main() -> None:
     """Walk the way once and end in a chat."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--hub")
-    parser.add_argument("--model")
+    parser.add_argument("--hub", action="store_true")
     parser.add_argument("--question", default="What's your dog's name?")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="persona-first-run-", ignore_cleanup_errors=True) as folder:
+    with ExitStack() as stack:
+        address = stack.enter_context(hub()) if options.hub else NOWHERE
+        folder = stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="persona-first-run-", ignore_cleanup_errors=True)
+        )
         environment = {
             "HOME": folder,
             "PERSONA_HOME": str(Path(folder) / "home"),
-            "HF_ENDPOINT": options.hub or NOWHERE,
+            "HF_ENDPOINT": address,
             "PATH": os.environ["PATH"],
         }
         pane = Pane([sys.executable, "-m", "persona", "chat"], environment)
-        try:
-            first_run(pane, options.model if options.hub else None, options.question)
-        finally:
-            pane.close()
+        stack.callback(pane.close)
+        first_run(pane, MODEL if options.hub else None, options.question)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python scripts/screenshots.py [--model NAME_OR_PATH] [--out docs/screenshots]
 
-Writes welcome, chat, glass, chats, thinking, narrow and light as SVG. Takes a minute; needs no terminal.
+Writes welcome, chat, glass, chats, thinking, narrow, light and the steps of a first run as SVG. Takes a
+minute; needs no terminal.
 """
 
 import argparse
@@ -15,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
+from textual.widgets import Input, OptionList
 
-from persona import config
+from persona import config, paths
 from persona.config import Settings
 from persona.demo import DEMO_QUESTIONS, enter, prepare
 from persona.logs import start as start_logging
 from persona.offline import stay_on_this_machine
+from persona.tui import first_run
 from persona.tui.app import PersonaApp
 from persona.tui.opening import Opening
 from persona.tui.screens.glass import Remembered
@@ -103,6 +106,26 @@ async def narrow(app: PersonaApp, shoot: Shooter) -> None:
         shoot(pilot, "narrow")
 
 
+async def first_run_steps(app: PersonaApp, shoot: Shooter) -> None:
+    """The three steps of a first run: a name, an export with its report, the models."""
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.pause(0.5)
+        pilot.app.screen.query_one("#names", Input).value = "Mira Sol, mira@nordstern.example"
+        await pilot.pause(0.5)
+        shoot(pilot, "first-run-who")
+        await pilot.press("ctrl+n")
+        field = pilot.app.screen.query_one("#path", Input)
+        await wait_until(pilot, lambda: field.has_focus)
+        field.value = str(paths.sample_dir() / "slack_export.zip")
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: (known := first_run.pending(config.load())) and known.exports[0].done)
+        shoot(pilot, "first-run-exports")
+        await pilot.press("ctrl+n")
+        models = pilot.app.screen.query_one("#model OptionList", OptionList)
+        await wait_until(pilot, lambda: models.option_count)
+        shoot(pilot, "first-run-model")
+
+
 def main() -> None:
     """Prepare the sample twin in a temporary home and take every picture."""
     options = argparse.ArgumentParser(description=__doc__)
@@ -128,6 +151,13 @@ def main() -> None:
             app = make_app(settings)
             asyncio.run(scene(app, shoot))
             app.room.close()
+        enter(Path(home) / "empty")
+        asyncio.run(first_run_steps(make_first_run(), shoot))
+
+
+def make_first_run() -> PersonaApp:
+    """The app as `persona chat` opens it in an empty home."""
+    return PersonaApp(Opening(config.load).open, settings=config.load(), first_run=first_run.FirstRun())
 
 
 def make_app(settings: Settings) -> PersonaApp:
