@@ -33,10 +33,15 @@ def owner(archive: Archive) -> Owner | None:
     """The owner, None while nobody of those who write is known to be them."""
     own = archive.rows("SELECT id FROM identities WHERE is_self ORDER BY key")
     ids = tuple(id for (id,) in own)
-    others = archive.rows("SELECT 1 FROM identities WHERE NOT is_self LIMIT 1")
-    if not ids or (ids == (NOTES_OWNER,) and others):
+    if not ids or (ids == (NOTES_OWNER,) and _others_speak(archive)):
         return None
     return Owner(archive.meta("owner_name") or "me", ids)
+
+
+def _others_speak(archive: Archive) -> bool:
+    """Whether anybody but the owner said something; bots and models do not count."""
+    sql = "SELECT 1 FROM speech m JOIN identities i ON i.key = m.author WHERE NOT i.is_self LIMIT 1"
+    return bool(archive.rows(sql))
 
 
 def settle(archive: Archive, names: Iterable[str], *, replace: bool = False) -> list[str]:

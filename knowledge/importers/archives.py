@@ -8,6 +8,7 @@ is laid in a nameless temporary file that is gone with the program.
 
 import bz2
 import gzip
+import io
 import lzma
 import stat
 import tarfile
@@ -207,9 +208,11 @@ def _tar_box(label: Path, stream: BinaryIO, packed: int, kind: str, limits: Limi
     stream.seek(0)
     if opener is None:
         raise ImportFailed(f"{label} is a damaged archive", "Export or download it again.")
-    with opener(stream) as plain:
-        file, whole = _laid_aside(label, cast(BinaryIO, plain), packed, limits)
-    stream.close()
+    try:
+        with stream, opener(stream) as plain:
+            file, whole = _laid_aside(label, plain, packed, limits)
+    except UNREADABLE as error:
+        raise ImportFailed(f"{label} is a damaged archive", "Export or download it again.") from error
     box = TarBox(label, file, packed, limits)
     if not whole:
         box.refused.append(Problem(str(label), "the archive breaks off"))
@@ -220,7 +223,8 @@ def _laid_aside(label: Path, stream: BinaryIO, packed: int, limits: Limits) -> t
     """A nameless file with what a stream gives, and whether that was all of it; bounded as archives are."""
     file, total = cast(BinaryIO, tempfile.TemporaryFile()), 0  # noqa: SIM115 (the box keeps it open)
     try:
-        while data := stream.read(_CHUNK):
+        # read1 gives what there is before a break, where read would give nothing of it
+        while data := cast(io.BufferedReader, stream).read1(_CHUNK):
             total += len(data)
             _check(label, 1, total, packed, limits)
             file.write(data)

@@ -1,9 +1,12 @@
 """Reading archives safely, and finding exports in files, folders and zips."""
 
 import os
+import random
 import stat
+import tarfile
 import zipfile
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from export_samples import (
@@ -13,6 +16,7 @@ from export_samples import (
     slack_files,
     slack_record,
     write_folder,
+    write_tar,
     write_zip,
 )
 
@@ -171,3 +175,93 @@ def test_a_named_source_leaves_the_others_alone(tmp_path: Path) -> None:
     write_folder(tmp_path, {"mail.mbox": mbox(mail_text()), "notes/a.md": "a", "notes/b.md": "b"})
     assert {report.source for report in read_path(tmp_path, "email")[1]} == {"email"}
     assert read_path(tmp_path, "slack")[1][0].failed == 1
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_is_read_as_a_zip_is(mode: Literal["w", "w:gz"], tmp_path: Path) -> None:
+    messages, [report] = read_path(write_tar(tmp_path / "backup.bin", SLACK, mode))
+    assert [message.text for message in messages] == ["hello"]
+    assert report.failed == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "reason"),
+    [
+        ("../evil.json", tarfile.REGTYPE, "leaves"),
+        ("/etc/passwd", tarfile.REGTYPE, "absolute"),
+        ("general/evil.json", tarfile.SYMTYPE, "link"),
+        ("general/evil.json", tarfile.LNKTYPE, "link"),
+        ("general/evil.json", tarfile.FIFOTYPE, "link"),
+    ],
+)
+def test_unsafe_members_of_a_tar_are_refused_and_the_rest_is_read(
+    name: str, kind: bytes, reason: str, tmp_path: Path
+) -> None:
+    path = write_tar(tmp_path / "x.tar", SLACK, "w")
+    with tarfile.open(path, "a") as archive:
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname = kind, "/etc/passwd"
+        archive.addfile(info)
+    messages, reports = read_path(path)
+    assert [message.text for message in messages] == ["hello"]
+    assert reason in reports[-1].problems[0].reason
+
+
+def test_a_bomb_in_a_tar_is_refused(tmp_path: Path) -> None:
+    path = write_tar(tmp_path / "x.tgz", {**SLACK, "general/2024-01-02.json": " " * 8_000_000})
+    messages, [report] = read_path(path)
+    assert messages == []
+    assert "times" in report.problems[0].reason
+
+
+def test_a_tar_that_breaks_off_keeps_what_came_before_and_says_so(tmp_path: Path) -> None:
+    noise = {"z.bin": random.Random(1).randbytes(400_000)}
+    whole = write_tar(tmp_path / "x.tgz", {**SLACK, **noise}).read_bytes()
+    (tmp_path / "x.tgz").write_bytes(whole[: len(whole) // 2])
+    messages, reports = read_path(tmp_path / "x.tgz")
+    assert [message.text for message in messages] == ["hello"]
+    assert "breaks off" in reports[-1].problems[0].reason
+
+
+def nested(folder: Path, depth: int) -> Path:
+    """A Slack export in this many archives, zips and tars by turns."""
+    path = write_zip(folder / "0.zip", SLACK)
+    for level in range(1, depth):
+        packed = {path.name: path.read_bytes()}
+        path = (
+            write_tar(folder / f"{level}.tgz", packed)
+            if level % 2
+            else write_zip(folder / f"{level}.zip", packed)
+        )
+    return path
+
+
+@pytest.mark.parametrize("depth", [2, 3, 4])
+def test_archives_within_archives_are_read(depth: int, tmp_path: Path) -> None:
+    messages, [report] = read_path(nested(tmp_path, depth))
+    assert [message.text for message in messages] == ["hello"]
+    assert (report.source, report.failed) == ("slack", 0)
+
+
+def test_archives_too_deep_are_refused(tmp_path: Path) -> None:
+    messages, [report] = read_path(nested(tmp_path, 5))
+    assert messages == []
+    assert "too deep" in report.problems[0].reason
+
+
+def test_a_bomb_within_an_archive_is_refused_and_the_rest_is_read(tmp_path: Path) -> None:
+    bomb = write_zip(tmp_path / "bomb.zip", {"a.json": " " * 8_000_000})
+    inner = {
+        "export.zip": write_zip(tmp_path / "good.zip", SLACK).read_bytes(),
+        "bomb.zip": bomb.read_bytes(),
+    }
+    messages, reports = read_path(write_zip(tmp_path / "outer.zip", inner))
+    assert [message.text for message in messages] == ["hello"]
+    assert sum(report.failed for report in reports) == 1
+
+
+def test_the_temporary_files_of_nested_archives_are_bounded(tmp_path: Path) -> None:
+    path = nested(tmp_path, 2)
+    inner = (tmp_path / "0.zip").stat().st_size
+    reasons = failures(path, Limits(unpacked=inner - 1))
+    assert "bytes unpacked" in reasons[0]
