@@ -1,5 +1,6 @@
 """`persona train`: from the archive to a tuned model. Found by `persona` through an entry point."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from persona.cli.output import emit, json_option, note, progress, say, table
 
 if TYPE_CHECKING:
     from trainer.dataset.prepare import Dataset
+    from trainer.engines.base import StepReport
 
 
 @click.group()
@@ -131,12 +133,10 @@ def run(
     """Train an adapter; the same command goes on where a killed one stopped."""
     from dataclasses import asdict
 
-    from knowledge.progress import Progress
     from persona import config
     from trainer import hardware, presets
     from trainer import run as running
     from trainer.engines import choose
-    from trainer.engines.base import StepReport
     from trainer.estimate import estimate
     from trainer.folders import dataset_dir
     from trainer.models import resolve
@@ -161,25 +161,25 @@ def run(
     for warning in planned.warnings:
         note(warning)
     engine = choose.engine(engine_name, device)
-    with progress() as report:
-
-        def on_step(step: StepReport) -> None:
-            stage = (
-                f"training: loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s,"
-                f" {step.memory_mb:,.0f} MB, {step.seconds_left / 60:.0f} min left"
-            )
-            report(
-                Progress(
-                    stage if step.step % max(1, step.steps // 20) == 0 else "training", step.step, step.steps
-                )
-            )
-
-        result = running.run(folder, source, preset, recipe, engine, device, report=on_step, say=note)
+    result = running.run(folder, source, preset, recipe, engine, device, report=_say_step, say=note)
     if as_json:
         emit(result.as_json())
     else:
         table(["what", "value"], list(result.as_json().items()))
         say("see whether it helped with `persona train evaluate`, then `persona train export`")
+
+
+def _say_step(step: "StepReport") -> None:
+    """One line that renews itself on a terminal; elsewhere about twenty lines in all."""
+    line = (
+        f"step {step.step} of {step.steps}: loss {step.loss:.3f}, {step.tokens_per_second:,.0f} tokens/s,"
+        f" {step.memory_mb:,.0f} MB, {step.seconds_left / 60:.0f} min left"
+    )
+    last = step.step == step.steps
+    if sys.stderr.isatty():
+        click.echo(f"\r{line}\x1b[K", err=True, nl=last)
+    elif last or step.step % max(1, step.steps // 20) == 0:
+        note(line)
 
 
 @train.command()

@@ -36,7 +36,8 @@ def estimate(data: Path, model: Path, recipe: Recipe, device: Device) -> Estimat
     steps = min(recipe.max_steps or 10**9, recipe.epochs * -(-len(rows) // recipe.effective_batch))
     seen = int(steps * recipe.effective_batch * mean)
     parameters = tokens.parameters or _parameters(model)
-    memory = _memory(parameters, recipe, device, max(lengths, default=0))
+    longest = min(max(lengths, default=0), recipe.sequence)
+    memory = _memory(parameters, tokens.vocabulary, recipe, device, longest)
     minutes = 6 * parameters * seen / _SPEED[device.kind] / 60
     warnings = []
     if device.memory and memory > 0.9 * device.memory / GIB:
@@ -49,14 +50,16 @@ def estimate(data: Path, model: Path, recipe: Recipe, device: Device) -> Estimat
     return Estimate(len(rows), steps, seen, parameters, round(memory, 2), round(minutes, 1), tuple(warnings))
 
 
-def _memory(parameters: int, recipe: Recipe, device: Device, longest: int) -> float:
-    """GB: weights, adapter with its optimiser (16 bytes a parameter), activations, the libraries."""
+def _memory(parameters: int, vocabulary: int, recipe: Recipe, device: Device, longest: int) -> float:
+    """GB: weights, adapter with its optimiser (16 bytes a parameter), activations, the logits with their
+    gradient and a copy in 32 bits, the libraries."""
     four_bit = recipe.four_bit and device.kind == "cuda"
     weights = parameters * (0.7 if four_bit else 2 if device.bf16 else 4)
     adapter = parameters * min(1.0, _ADAPTER_SHARE_PER_RANK * recipe.rank) * 16
     width: float = 4 * (parameters / 12) ** (1 / 3)
-    activations = recipe.batch * min(longest, recipe.sequence) * width * 40 * 4
-    return (weights + adapter + activations + 0.9e9) / 1e9
+    activations = recipe.batch * longest * width * 40 * 4
+    logits = recipe.batch * longest * vocabulary * 4 * 3
+    return (weights + adapter + activations + logits + 0.9e9) / 1e9
 
 
 def _parameters(folder: Path) -> int:

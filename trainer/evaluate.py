@@ -8,7 +8,7 @@ import json
 import os
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ _SAMPLES = 8
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Which rows are asked. style: replies to real messages; facts: questions that memory answers;
-    unknown: questions that nothing answers; trained: rows that were trained on."""
+    unknown: questions that nothing answers; trained: rows that were trained on. likelihood: the
+    style rows without their thinking, which is written by rule and would be too easily foretold."""
 
     style: list[Row]
     facts: list[Row]
@@ -107,7 +108,7 @@ def _plan(train: Sequence[Row], test: Sequence[Row], limit: int) -> Plan:
         facts=some([row for row in test if row.expect]),
         unknown=some([row for row in test if not row.answerable]),
         trained=some([row for row in train if not row.expect and row.answerable])[: max(5, limit // 4)],
-        likelihood=some(list(test)),
+        likelihood=[replace(row, thinking=False, reasoning="") for row in style],
     )
 
 
@@ -192,7 +193,7 @@ def _stranger(scale: StyleScale, owner: Counts, others: Sequence[StoredMessage])
 
 def _samples(plan: Plan, arms: dict[str, Arm]) -> list[dict[str, str]]:
     """Side by side: some of each kind."""
-    picked = [*range(_SAMPLES), *range(len(plan.style), len(plan.style) + _SAMPLES)]
+    picked = sorted({*range(_SAMPLES), *range(len(plan.style), len(plan.style) + _SAMPLES)})
     rows = plan.asked
     return [
         {

@@ -23,8 +23,9 @@ class PromptTokens:
         self.memory_tokens: int | None = None
         self.window: int | None = None
         self.parameters = 0
+        self.vocabulary = 0
         if model.is_dir():
-            self._encode, self.template = _of_folder(model)
+            self._encode, self.template, self.vocabulary = _of_folder(model)
         else:
             header = read_header(model)
             vocabulary = build_vocabulary(header)
@@ -43,6 +44,7 @@ class PromptTokens:
             self.memory_tokens = header.number("persona.memory_tokens")
             self.window = header.number("persona.trained_context")
             self.parameters = header.parameters
+            self.vocabulary = len(header.values["tokenizer.ggml.tokens"])
 
     def prompt(self, prompt: Prompt) -> list[int]:
         """Ids of the rendered prompt, up to where the reply begins."""
@@ -60,7 +62,7 @@ class PromptTokens:
         return self.text("\n".join(("<memories>", *memory_lines(memories), "</memories>\n")))
 
 
-def _of_folder(folder: Path) -> tuple[Any, ChatTemplate]:
+def _of_folder(folder: Path) -> tuple[Any, ChatTemplate, int]:
     from tokenizers import Tokenizer
 
     from trainer.models import folder_template
@@ -72,4 +74,5 @@ def _of_folder(folder: Path) -> tuple[Any, ChatTemplate]:
     return (
         lambda text, template: tokenizer.encode(text, add_special_tokens=False).ids,
         ChatTemplate(folder_template(folder)),
+        tokenizer.get_vocab_size(),
     )

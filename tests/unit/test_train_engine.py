@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 pytest.importorskip("trl", reason="the training extra is not installed")
 
@@ -20,12 +21,14 @@ from persona.backends.llama_cpp import LlamaCppBackend
 from persona.chat.layout import HistoryTurn, Scene, build
 from persona.config import ModelSettings
 from trainer import evaluate, run
+from trainer.cli import train as commands
 from trainer.dataset import rows as files
 from trainer.dataset.rows import Row
 from trainer.engines.base import Job, Outcome, StepReport, TrainingError
 from trainer.engines.encode import Encoder
 from trainer.engines.peft import PeftEngine
 from trainer.export.export import export, export_lora, logit_difference, merged
+from trainer.finetuner import FineTuner
 from trainer.folders import run_dir
 from trainer.hardware import Device
 from trainer.models import as_folder
@@ -321,3 +324,37 @@ def test_an_evaluation_wants_the_data_set_that_was_trained_on(tiny_model_path: P
     with pytest.raises(files.DatasetError, match="no longer"):
         evaluate.evaluate(result.folder, [])
     assert run_dir(result.folder.name) == result.folder
+
+
+# Other doors
+
+
+def test_the_python_door_trains_a_task_and_answers(tiny_model_path: Path, tmp_path: Path) -> None:
+    file = tmp_path / "tasks.jsonl"
+    lines = [json.dumps({"input": f"call {n}", "output": {"who": str(n)}}) for n in range(6)]
+    file.write_text("\n".join(lines))
+    tuner = FineTuner(
+        file, str(tiny_model_path), "highspeed", changes=["max_steps=2", "batch=2"], force_cpu=True
+    )
+    with pytest.raises(TrainingError, match="nothing has been trained"):
+        tuner.test_model(["call 1"])
+    assert tuner.train().outcome.steps == 2
+    assert len(tuner.test_model(["call 1", "call 2"])) == 2
+
+
+def test_the_commands_say_what_they_did(tiny_model_path: Path, data: Path) -> None:
+    def command(*words: str) -> dict[str, object]:
+        found = CliRunner().invoke(commands, [*words, "--json"], catch_exceptions=False)
+        assert found.exit_code == 0
+        return dict(json.loads(found.stdout))
+
+    model = ("--model", str(tiny_model_path), "--data", str(data), "--preset", "highspeed", "--force-cpu")
+    small = ("--set", "max_steps=2", "--set", "batch=2", "--set", "accumulation=1")
+    plan = command("run", *model, *small, "--dry-run")
+    assert (plan["steps"], plan["rows"]) == (2, 8)
+    ran = command("run", *model, *small)
+    promised = {"adapter", "steps", "loss_first", "loss_last", "tokens_per_second", "peak_mb", "retries"}
+    assert ran.keys() >= promised
+    exported = command("export", "--quantise", "Q8_0")
+    assert exported.keys() == {"gguf", "bytes", "quantisation", "modelfile", "max_logit_difference"}
+    assert models.info(Path(str(exported["gguf"]))).details["quantisation"] == "Q8_0"

@@ -97,8 +97,9 @@ def write_model(model: Any, base: Path, out: Path, *, name: str) -> None:
 def logit_difference(model: Any, gguf: Path, ids: Sequence[int]) -> float:
     """The largest difference of any logit between `model` and the file, over the tokens `ids`."""
     import torch
+    from llama_cpp import llama_cpp as lib
 
-    from persona.backends.llama_engine import LlamaEngine, lib
+    from persona.backends.llama_engine import LlamaEngine
 
     # The run time's half-precision cache would add its own rounding to the file's.
     engine = LlamaEngine(
