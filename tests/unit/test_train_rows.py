@@ -113,6 +113,11 @@ def test_records_and_notes_are_no_talk() -> None:
     assert found(message(0, "Lena", "x", source="notes"), message(1, "me", "y", source="notes")) == []
 
 
+@pytest.mark.parametrize("flag", ["forward", "patch", "quoted-only", "deleted", "superseded"])
+def test_what_they_did_not_write_or_took_back_teaches_nothing(flag: str) -> None:
+    assert found(message(0, "Lena", "Soup?"), message(1, "me", "a poem by Rilke", flags=(flag,))) == []
+
+
 def _talks(number: int, every: float = 300) -> list[Exchange]:
     talk: list[StoredMessage] = []
     for n in range(number):

@@ -19,6 +19,9 @@ from knowledge.records import Kind, StoredMessage
 _UNANSWERABLE = ("notes",)
 """Sources in which nobody is answered."""
 
+_NOT_THEIR_WORDS = frozenset({"forward", "patch", "quoted-only", "deleted", "superseded"})
+"""Flags of what its sender did not write, or took back."""
+
 _MOST_SAID = 5
 """Of what others said before a reply, the last few messages: nobody answers more at once."""
 
@@ -96,6 +99,15 @@ def exchanges(messages: Iterable[StoredMessage], windows: Windows) -> Iterator[E
             yield from _within(episode, windows, threaded)
 
 
+def own_words(message: StoredMessage) -> bool:
+    """Whether its author wrote it, and stands by it."""
+    return (
+        message.kind == Kind.SPEECH
+        and bool(message.text.strip())
+        and not _NOT_THEIR_WORDS.intersection(message.flags)
+    )
+
+
 def _talks(messages: Iterable[StoredMessage]) -> Iterator[tuple[list[StoredMessage], bool]]:
     """Messages that follow each other, in time order, and whether they are a thread.
 
@@ -103,7 +115,7 @@ def _talks(messages: Iterable[StoredMessage]) -> Iterator[tuple[list[StoredMessa
     """
     talks: dict[tuple[str, str | None], list[StoredMessage]] = defaultdict(list)
     for m in messages:
-        if m.kind != Kind.SPEECH or m.source in _UNANSWERABLE or not m.text.strip():
+        if m.source in _UNANSWERABLE or not own_words(m):
             continue
         if m.thread is None or m.thread == m.id:
             talks[m.conversation_id, None].append(m)

@@ -15,7 +15,7 @@ from persona.chat.card import PersonaCard
 from persona.chat.style import measure
 from trainer.dataset import rows as files
 from trainer.dataset.dedupe import Seen
-from trainer.dataset.exchanges import Exchange, Windows, exchanges
+from trainer.dataset.exchanges import Exchange, Windows, exchanges, own_words
 from trainer.dataset.facts import Question, Rarity, asked, dont_know_replies, told
 from trainer.dataset.rows import DatasetError, Row
 from trainer.dataset.scenes import Stage
@@ -108,7 +108,7 @@ class _Maker:
         self.rng = random.Random(options.seed)
         self.progress = progress or (lambda _: None)
         self.messages = memory.messages(limit=None)
-        self.own = [m for m in self.messages if m.is_self]
+        self.own = [m for m in self.messages if m.is_self and own_words(m)]
         self.left_out: Counter[str] = Counter()
         self.redact = Redactor(self._pseudonyms(memory, card) if options.pseudonyms else None)
 
