@@ -23,9 +23,6 @@ Status = Literal["ok", "warn", "fail"]
 
 # Training preset from this much graphics memory on.
 _PRESETS = ((24 * GIB, "bestaccuracy"), (12 * GIB, "quality"), (0, "highspeed"))
-# On a CPU reading speed sets the limit before memory does: GB of model a core reads fast enough to wait for.
-_GB_A_CORE = 1.6
-_LARGEST_ON_CPU = 5.0
 _DISK_WANTED = 5 * GIB
 
 
@@ -56,14 +53,8 @@ def examine() -> list[Check]:
 def suggest() -> dict[str, str]:
     """The largest model that runs well here, and a training preset for this machine."""
     graphics = sum(gpu.memory for gpu in machine.gpus())
-    if graphics:
-        room = 0.8 * graphics / 1e9
-    else:
-        room = min((machine.ram() or 0) / 4e9, machine.cores() * _GB_A_CORE, _LARGEST_ON_CPU)
-    fitting = [entry for entry in models.catalogue().values() if entry.memory_gb <= room]
-    largest = max(fitting, key=lambda entry: entry.memory_gb)
     preset = next(name for needed, name in _PRESETS if graphics >= needed)
-    return {"model": largest.name, "preset": preset}
+    return {"model": models.suggested().name, "preset": preset}
 
 
 def _guarded(name: str, check: Callable[[], Check]) -> Check:
