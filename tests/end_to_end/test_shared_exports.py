@@ -288,8 +288,43 @@ def test_the_messenger_chat(exports: Path) -> None:
     assert f"{messages[0].sent_at:%Y-%m-%dT%H:%M:%S.%f}" == "2014-11-05T00:35:32.056000"
 
 
+@pytest.mark.parametrize(
+    ("name", "commits", "merges"),
+    [("git_log", 10, 1), ("git_log_merge", 2, 2), ("git_log_trailers", 3, 0), ("git_bad_encoding", 1, 0)],
+)
+def test_the_git_logs(exports: Path, name: str, commits: int, merges: int) -> None:
+    messages, report = read(exports / f"github/chaoss-perceval/git/{name}.txt")
+    assert (report.source, report.seen, len(messages), report.failed) == ("git", commits, commits, 0)
+    assert sum(m.kind is Kind.SYSTEM for m in messages) == merges
+    assert not any("Signed-off-by" in m.text for m in messages)
+
+
+def test_the_git_logs_oddities(exports: Path) -> None:
+    folder = exports / "github/chaoss-perceval/git"
+    [message], _ = read(folder / "git_bad_cr.txt")
+    assert message.text == "[PATCH] arm: fix SIGBUS handling\n\n\r)"
+    [message], _ = read(folder / "git_bad_encoding.txt")
+    assert "“Open Type”" in message.text
+    messages, report = read(folder / "git_log_empty.txt")
+    assert (messages, dict(report.skipped)) == ([], {"empty": 1})
+
+
+@pytest.mark.parametrize(("page", "issues"), [(1, 2), (2, 1)])
+def test_the_jira_issues(exports: Path, page: int, issues: int) -> None:
+    _, report = read(exports / f"tickets/chaoss-perceval/jira/jira_issues_page_{page}.json")
+    assert (report.source, report.seen, report.failed) == ("jira", issues, 0)
+
+
+@pytest.mark.parametrize("page", [1, 2])
+def test_the_jira_comments(exports: Path, page: int) -> None:
+    messages, report = read(exports / f"tickets/chaoss-perceval/jira/jira_comments_issue_page_{page}.json")
+    assert (report.source, report.seen, len(messages)) == ("jira", 2, 2)
+    assert "@leo.papadopoulos" in messages[0].text
+    assert messages[0].sent_at == datetime.fromisoformat("2018-05-24T23:35:30.742+02:00")
+
+
 def test_each_file_of_the_samples_is_read_without_an_error(exports: Path) -> None:
-    for folder in ("slack", "discord", "email", "notes", "whatsapp", "telegram", "messenger"):
+    for folder in sorted(path.name for path in exports.iterdir() if path.is_dir()):
         messages, reports = read_path(exports / folder)
         assert messages
         assert sum(r.seen for r in reports) == len(messages) + sum(
