@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -111,7 +113,10 @@ def test_sessions(
     text: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("persona.chat.store._now", lambda: NOON.isoformat())
+    minutes = count()
+    monkeypatch.setattr(
+        "persona.chat.store._now", lambda: (NOON + timedelta(minutes=next(minutes))).isoformat()
+    )
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     tell(engine, ("Where is the river?", "Behind the market, and then down the stairs."))
