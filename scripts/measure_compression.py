@@ -185,6 +185,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="a home with an archive; it gets the chats of this run")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--arms", default=",".join(get_args(Compression)))
+    parser.add_argument("--archive", choices=("on", "off", "both"), default="both")
     parser.add_argument("--reply-tokens", type=int, default=64, help="longest reply")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
@@ -195,7 +196,7 @@ def main() -> None:
         settings = settings.model_copy(update={"chat": chat})
         with closing(open_engine(settings, model=given.model)) as engine:
             for arm in given.arms.split(","):
-                for memory in (True, False):
+                for memory in {"on": (True,), "off": (False,), "both": (True, False)}[given.archive]:
                     name = f"{arm}, archive {'on' if memory else 'off'}"
                     figures = found.setdefault(name, Figures())
                     for seed in range(given.seeds):

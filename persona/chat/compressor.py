@@ -25,9 +25,19 @@ LEAST_USER, LEAST_REPLY = 1.3, 3.0
 _LEAST_WORDS = 2
 """Content words, politeness apart, that a sentence needs to tell anything: "I'm vegan"."""
 
-Facts = Mapping[tuple[str, str], str | None]
-"""What is known of sentences, by turn id and sentence: how to serve one that tells a fact, its relative
-dates resolved, or None where a newer fact has superseded it."""
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A sentence that tells a fact. text: the same with its relative dates resolved, as it is served."""
+
+    text: str
+    confidence: float
+
+
+Facts = Mapping[tuple[str, str], Told | None]
+"""What is known of sentences, by turn id and sentence; None where a newer fact has superseded one."""
+
+_NO_FACT = Told("", 0.0)
 
 _WORD = re.compile(r"[^\W\d_][\w’'-]*")
 _NUMBER = re.compile(r"\d")
@@ -65,7 +75,7 @@ class _Candidate:
     line: Line
     words: frozenset[str]
     score: float
-    is_fact: bool
+    confidence: float
 
 
 def extract(
@@ -83,10 +93,10 @@ def extract(
     chosen: list[_Candidate] = []
     covered: set[str] = set()
     left = tokens
-    # Facts first, then the user's own words: a reply mostly repeats what the archive holds anyway.
+    # The surest facts first, then the user's own words: a reply mostly repeats what the archive holds.
     ranked = sorted(
         _candidates(turns, facts or {}),
-        key=lambda c: (not c.is_fact, c.turn.role != "user", -c.score, c.order),
+        key=lambda c: (-c.confidence, c.turn.role != "user", -c.score, c.order),
     )
     for candidate in ranked:
         line = candidate.line
@@ -119,14 +129,14 @@ def _candidates(turns: Sequence[Turn], facts: Facts) -> Iterable[_Candidate]:
     seen = Counter(word for _, sentence in spoken for word in _content(sentence))
     for order, (turn, sentence) in enumerate(spoken):
         key = (turn.id, sentence)
-        served = facts.get(key, sentence)
-        if served is None:
+        told = facts.get(key, _NO_FACT)
+        if told is None:
             continue
         words = _content(sentence)
         score = _telling(sentence, words, seen)
-        if key in facts or score >= (LEAST_USER if turn.role == "user" else LEAST_REPLY):
-            line = Line((turn.number,), speaker_of(turn), one_line(served))
-            yield _Candidate(order, turn, line, words, score, key in facts)
+        if told.confidence or score >= (LEAST_USER if turn.role == "user" else LEAST_REPLY):
+            line = Line((turn.number,), speaker_of(turn), one_line(told.text or sentence))
+            yield _Candidate(order, turn, line, words, score, told.confidence)
 
 
 def _telling(sentence: str, words: frozenset[str], seen: Counter[str]) -> float:

@@ -161,10 +161,11 @@ class Folder:
     def _known(self, job: Job, turns: Sequence[Turn]) -> compressor.Facts:
         """How to serve the sentences of `turns` that tell facts."""
         wanted = {t.id for t in turns}
-        known: dict[tuple[str, str], str | None] = {}
+        known: dict[tuple[str, str], compressor.Told | None] = {}
         for fact in self._facts.told(job.session_id):
             [turn_id] = fact.sources
             if turn_id in wanted:
                 held = known.get((turn_id, fact.text))
-                known[turn_id, fact.text] = held if fact.superseded_by else fact.dated
+                told = compressor.Told(fact.dated, fact.confidence)
+                known[turn_id, fact.text] = held if fact.superseded_by else told
         return known

@@ -31,6 +31,7 @@ MOST = 5
 _ASKED_AGAIN = 0.4
 _REPLY = 0.6
 _OWN = re.compile(r"\b(?:i|i['’]\w+|my|me|mine|we|our|us|ich|mein\w*|mir|mich|wir|unser\w*)\b", re.IGNORECASE)
+_NUMBER = re.compile(r"\d")
 _STEM = 4
 """A word matches by its beginning, two letters off its end at most, from this many letters on."""
 
@@ -114,17 +115,19 @@ class ChatRecall:
 
 
 def stem(word: str) -> str:
-    """The beginning by which a folded word is compared: `decided` and `decide` are one."""
-    return word[: max(_STEM, len(word) - 2)]
+    """The beginning by which a folded word is compared: `decided` and `decide` are one. A number is whole."""
+    return word if _NUMBER.search(word) else word[: max(_STEM, len(word) - 2)]
 
 
 def _words(text: str) -> frozenset[str]:
     """Every beginning of every word of `text` that a question's stem may be."""
-    return frozenset(
-        folded[:end]
-        for folded in map(fold, re.findall(r"\w+", text))
-        for end in range(max(_STEM, len(folded) - 3), len(folded) + 1)
-    )
+    return frozenset(start for word in re.findall(r"\w+", text) for start in _starts(fold(word)))
+
+
+def _starts(word: str) -> Iterable[str]:
+    if _NUMBER.search(word):
+        return (word,)
+    return (word[:end] for end in range(max(_STEM, len(word) - 3), len(word) + 1))
 
 
 def _told(fact: Fact, turn: Turn) -> _Found:
