@@ -23,6 +23,13 @@ SOURCES = (
     "messenger",
     "instagram",
     "google-chat",
+    "github",
+    "git",
+    "jira",
+    "zendesk",
+    "chatgpt",
+    "claude",
+    "generic",
     "notes",
 )
 

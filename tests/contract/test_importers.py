@@ -47,10 +47,11 @@ from hypothesis import strategies as st
 
 from knowledge.importers.archives import open_source
 from knowledge.importers.notes import OWNER
-from knowledge.importers.registry import IMPORTERS, detect
+from knowledge.importers.registry import IMPORTERS, detect, names
 from knowledge.importers.source import Limits
 from knowledge.records import ImportReport, Message
 from knowledge.text import prompt_safe
+from persona.cli.ingest import SOURCES
 
 IDS_OF_PLACES = {"notes", "messenger", "instagram", "signal", "imessage", "whatsapp"}
 """Sources whose notes or chats have no other name than that of their file or folder."""
@@ -225,6 +226,10 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 def test_every_importer_has_a_case() -> None:
     assert {importer.name for importer in IMPORTERS} == {case.source for case in CASES}
+
+
+def test_every_importer_can_be_named_on_the_command_line() -> None:
+    assert sorted(SOURCES) == sorted(["auto", *names()])
 
 
 def test_the_export_is_recognised_and_read_in_full(case: Case, tmp_path: Path) -> None:
