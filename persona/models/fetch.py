@@ -143,7 +143,7 @@ def _receive(url: str, part: Path, have: int, size: int, report: Report) -> None
         hf_raise_for_status(reply)
         if reply.status_code != 206:  # a proxy that knows no ranges sends everything again
             have = 0
-        told = 0.0
+        told = time.monotonic()
         with part.open("r+b" if part.exists() else "wb", buffering=0) as out:
             out.truncate(have)
             out.seek(have)
