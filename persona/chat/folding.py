@@ -13,7 +13,7 @@ from persona.backends.base import Backend
 from persona.chat import abstract, compressor
 from persona.chat.budget import TokenCounter, window_of
 from persona.chat.fact_book import FactBook
-from persona.chat.lines import Line, by_number, grounded, parse
+from persona.chat.lines import USER, Line, by_number, grounded, parse
 from persona.chat.store import SessionStore
 from persona.chat.turns import Author, Turn
 from persona.config import Compression
@@ -23,6 +23,9 @@ _log = logging.getLogger(__name__)
 
 _LEAST_SUMMARY_TOKENS = 48
 """A summary may take this much, however little was folded: a line or two."""
+
+_MERGED = 0.75
+"""Most that summaries merged into one may take of what they took before, however many facts they tell."""
 
 _MODEL_SHARE = 0.7
 """Most of a summary that a model's lines may take: the rest is for facts they left out."""
@@ -71,7 +74,8 @@ class Folder:
         """
         self._facts.learn(turns)
         folded = sum(self._counter.turn(t.id, t.text) for t in turns)
-        tokens = min(max(int(folded * compressor.SHARE), _LEAST_SUMMARY_TOKENS), job.limit // 2)
+        wanted = max(int(folded * compressor.SHARE), _LEAST_SUMMARY_TOKENS, self._facts_cost(job, turns))
+        tokens = min(wanted, job.limit // 2)
         # The one call goes to the block that will stand: a merge reads these turns again at once.
         merges = self._standing(job) + tokens > job.limit
         written = self._write(job, turns, tokens, asks=not merges)
@@ -91,13 +95,14 @@ class Folder:
         while self._standing(job) > job.limit:
             standing = [s for s in self._sessions.summaries(job.session_id, job.strategy) if s.text]
             merged = compressor.next_merge(standing)
-            half = self._counter.texts([s.text for s in merged]) // 2
+            size = self._counter.texts([s.text for s in merged])
             wanted = {turn_id for s in merged for turn_id in s.turn_ids}
             turns = [t for t in self._sessions.turns(job.session_id) if t.id in wanted]
+            tokens = min(max(size // 2, self._facts_cost(job, turns)), int(_MERGED * size))
             try:
-                written = self._write(job, turns, half, asks=asks)
+                written = self._write(job, turns, tokens, asks=asks)
             except Interrupted:
-                written = self._write(job, turns, half, asks=False)
+                written = self._write(job, turns, tokens, asks=False)
             asks = False
             self._sessions.add_summary(
                 job.session_id,
@@ -157,6 +162,13 @@ class Folder:
             return kept, dropped, ""
         wrong = "no line of the model's was in its turns" if proposed else "the model wrote no cited line"
         return [], dropped, wrong
+
+    def _facts_cost(self, job: Job, turns: Sequence[Turn]) -> int:
+        """Tokens of the facts in force that `turns` tell: what a summary of them should have room for."""
+        known = self._known(job, turns)
+        numbers = {t.id: t.number for t in turns}
+        lines = [Line((numbers[i],), USER, told.text) for (i, _), told in known.items() if told]
+        return self._counter.texts([str(line) for line in lines])
 
     def _known(self, job: Job, turns: Sequence[Turn]) -> compressor.Facts:
         """How to serve the sentences of `turns` that tell facts."""
