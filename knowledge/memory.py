@@ -8,11 +8,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from knowledge import people
+from knowledge import deletions, import_log, people
 from knowledge.archive import Archive, identities, moment
 from knowledge.embedding import Embedder
 from knowledge.embedding_process import EmbeddingProcess
+from knowledge.import_log import LoggedProblem
 from knowledge.importers import registry
+from knowledge.importers.meter import metered
 from knowledge.index import VectorIndex
 from knowledge.people import Candidate, Owner
 from knowledge.progress import Progress
@@ -41,8 +43,8 @@ class IngestResult:
         """The document that `persona ingest --json` prints."""
         owner = self.owner
         return {
-            "sources": [_counts(r) for r in self.reports],
-            "total": {**_counts(self.total), "pending_embeddings": self.pending_embeddings},
+            "sources": [import_log.counts(r) for r in self.reports],
+            "total": {**import_log.counts(self.total), "pending_embeddings": self.pending_embeddings},
             "owner": {"name": owner.name, "identities": list(owner.identity_ids)} if owner else None,
             "candidates": [
                 {
@@ -113,6 +115,10 @@ class MemoryStore:
         """Make the index anew from the archive; returns for how many messages."""
         self._index.clear()
         return self._index.fill(progress)
+
+    def left_out(self) -> list[LoggedProblem]:
+        """What the latest import of each export skipped or could not read, newest import first."""
+        return import_log.problems(self._archive)
 
     # Looking up
 
@@ -253,13 +259,10 @@ class MemoryStore:
         reports: list[ImportReport] = []
         for importer, source in found:
             report = ImportReport(source.label, importer.name)
-            messages = importer.read(source, report)
-            while batch := list(islice(messages, _BATCH)):
-                archive.add(batch, report)
-                _note(batch, report)
-                if progress:
-                    progress(Progress(f"reading {importer.name}", report.seen))
+            watched = metered(source, importer.name, progress) if progress else source
+            _store(archive, importer.read(watched, report), report)
             reports.append(report)
+        import_log.keep(archive, reports)
         unmatched = people.settle(archive, me)
         owner = people.owner(archive)
         ((pending,),) = archive.rows("SELECT COUNT(*) FROM waiting")
@@ -273,6 +276,19 @@ class MemoryStore:
         )
 
 
+def _store(archive: Archive, messages: Iterator[Message], report: ImportReport) -> None:
+    """Archive one export in batches, and mark what it shows to be deleted since."""
+    spans = deletions.Spans()
+    while batch := list(islice(messages, _BATCH)):
+        archive.add(batch, report)
+        _note(batch, report)
+        spans.add(batch)
+    with archive.writing() as db:
+        if not report.failed:  # what could not be read is missing too, and was not deleted
+            spans.store(db)
+        deletions.mark(db, report.conversations)
+
+
 def _note(batch: Sequence[Message], report: ImportReport) -> None:
     """Note in `report` where, by whom and when a batch was written."""
     for m in batch:
@@ -281,21 +297,3 @@ def _note(batch: Sequence[Message], report: ImportReport) -> None:
             report.people.add(m.author.id)
         report.first = m.sent_at if report.first is None else min(report.first, m.sent_at)
         report.last = m.sent_at if report.last is None else max(report.last, m.sent_at)
-
-
-def _counts(r: ImportReport) -> dict[str, Any]:
-    return {
-        "path": r.path,
-        "source": r.source,
-        "seen": r.seen,
-        "imported": r.imported,
-        "updated": r.updated,
-        "duplicates": r.duplicates,
-        "skipped": dict(sorted(r.skipped.items())),
-        "failed": r.failed,
-        "conversations": len(r.conversations),
-        "people": len(r.people),
-        "first": r.first.isoformat() if r.first else None,
-        "last": r.last.isoformat() if r.last else None,
-        "notices": r.notices,
-    }

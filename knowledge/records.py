@@ -15,6 +15,13 @@ class Kind(StrEnum):
     BOT = "bot"
 
 
+UNRESOLVED = "unresolved"
+"""Flag of a text in which a mention is still a number."""
+
+DELETED = "deleted"
+"""Flag of a message that a newer export no longer has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """One account of one person in one source.
@@ -39,7 +46,10 @@ class Message:
     thread: id of the thread's first message (that message carries its own id), None outside threads.
     reply_to: archive id. raw: the full original where `text` was cut from it.
     edited_at: the last edit; the later edit wins whatever the file order.
-    flags: marks such as `forward`, `patch`, `quoted-only`, `date-guessed`.
+    flags: marks such as `forward`, `patch`, `quoted-only`, `date-guessed`; `unresolved` where a mention
+    could only be shown as a number, so that another export may know the text better.
+    exported_at: when the export was made, where it holds all its conversation had from its first to its
+    last message; None where what is missing from it proves nothing. Messages are equal whatever it is.
     """
 
     id: str
@@ -55,11 +65,15 @@ class Message:
     raw: str | None = None
     edited_at: datetime | None = None
     flags: tuple[str, ...] = ()
+    exported_at: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
-    """A message as the archive gives it back: `Message` plus what only the archive can know."""
+    """A message as the archive gives it back: `Message` plus what only the archive can know.
+
+    Its flags say `deleted` too, where a newer export no longer has it.
+    """
 
     id: str
     source: str

@@ -68,6 +68,36 @@ MIGRATIONS: tuple[str, ...] = (
         ticket INTEGER NOT NULL DEFAULT (random())
     ) STRICT;
     """,
+    # 2: which accounts are one person, what the last import left out, what was deleted at the source.
+    # person: the lowest key among the accounts of the same person, null for an account by itself.
+    # exported_at: of the newest export that held the message. A span is what such an export says of a
+    # conversation: all there was between these two times.
+    """
+    ALTER TABLE identities ADD COLUMN person INTEGER REFERENCES identities (key) ON DELETE SET NULL;
+
+    ALTER TABLE messages ADD COLUMN exported_at INTEGER;
+    CREATE TABLE spans (
+        conversation INTEGER NOT NULL REFERENCES conversations (key) ON DELETE CASCADE,
+        exported_at INTEGER NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (conversation, exported_at)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE imports (
+        key INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        path TEXT NOT NULL,
+        source TEXT NOT NULL,
+        counts TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE problems (
+        import INTEGER NOT NULL REFERENCES imports (key) ON DELETE CASCADE,
+        place TEXT NOT NULL,
+        reason TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX problems_by_import ON problems (import);
+    """,
 )
 
 

@@ -1,24 +1,25 @@
 """How a batch of messages is merged into the archive: in a handful of statements, none per message.
 
-The same export twice changes nothing; of two versions of a message the later edited one stays,
-whatever order they come in; what a later export adds to an unchanged message (that it opened a
-thread) is filled in.
+The same export twice changes nothing; of two versions of a message the later edited one stays, and of
+equally old ones that in which every mention is resolved, whatever order they come in; what a later export
+adds to an unchanged message (that it opened a thread) is filled in.
 """
 
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, overload
 
-from knowledge.records import ImportReport, Kind, Message
+from knowledge.records import UNRESOLVED, ImportReport, Kind, Message
 from knowledge.text import whole
 
 _COLUMNS = (
-    "key, id, conversation, author, kind, sent_at, sent_offset, text, thread, reply_to, raw, edited_at, flags"
+    "key, id, conversation, author, kind, sent_at, sent_offset, text, thread, reply_to, raw, edited_at, "
+    "flags, exported_at"
 )
 _UPSERT = f"""
-    INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (key) DO UPDATE SET
         conversation = excluded.conversation, author = excluded.author, kind = excluded.kind,
         sent_at = excluded.sent_at, sent_offset = excluded.sent_offset, text = excluded.text,
@@ -41,15 +42,21 @@ class _Old:
     thread: str | None
     reply_to: str | None
     edited_at: int | None
+    flags: str
+    exported_at: int | None
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What a batch comes to: rows to insert, to replace (with the old version) and to complete."""
+    """What a batch comes to: rows to insert, to replace (with the old version) and to complete.
+
+    seen: the time of the newest export that holds it, and the key, of messages met again in one.
+    """
 
     new: dict[str, Message]
     changed: dict[str, tuple[_Old, Message]]
     completed: list[tuple[str | None, str | None, int]]
+    seen: list[tuple[int, int]]
 
 
 def write(db: sqlite3.Connection, messages: Sequence[Message], report: ImportReport) -> None:
@@ -68,6 +75,7 @@ def write(db: sqlite3.Connection, messages: Sequence[Message], report: ImportRep
     rows = [_row(key, m, places[m.conversation_id], people[m.author.id]) for key, m in keyed]
     db.executemany(_UPSERT, rows)
     db.executemany("UPDATE messages SET thread = ?, reply_to = ? WHERE key = ?", batch.completed)
+    db.executemany("UPDATE messages SET exported_at = ? WHERE key = ?", batch.seen)
     db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", said)
     if keyed or batch.completed:
         touch(db)
@@ -82,23 +90,29 @@ def touch(db: sqlite3.Connection) -> None:
 
 
 def _merge(stored: dict[str, _Old], messages: Sequence[Message], report: ImportReport) -> _Batch:
-    batch = _Batch({}, {}, [])
+    batch = _Batch({}, {}, [], [])
     for message in messages:
-        if message.id in batch.new:
-            known = batch.new[message.id]
+        if (known := batch.new.get(message.id)) is not None:
             report.duplicates += 1
-            if _later(_micro(message.edited_at), _micro(known.edited_at)):
-                batch.new[message.id] = message
-        elif (old := stored.get(message.id)) is None:
+            better = message if _better(message, micro(known.edited_at), known.flags) else known
+            newest = max((d for d in (known.exported_at, message.exported_at) if d), default=None)
+            batch.new[message.id] = replace(better, exported_at=newest)
+            continue
+        if (old := stored.get(message.id)) is None:
             report.imported += 1
             batch.new[message.id] = message
-        elif _later(_micro(message.edited_at), old.edited_at):
+            continue
+        exported = micro(message.exported_at)
+        if exported is not None and _later(exported, old.exported_at):
+            old.exported_at = exported
+            batch.seen.append((exported, old.key))
+        if _better(message, old.edited_at, old.flags.split()):
             if message.id in batch.changed or (old.text, old.kind) == (message.text, message.kind):
                 report.duplicates += 1
             else:
                 report.updated += 1
-            batch.changed[message.id] = (batch.changed.get(message.id, (old, message))[0], message)
-            stored[message.id].edited_at = _micro(message.edited_at)
+            batch.changed[message.id] = (old, message)
+            old.edited_at, old.flags = micro(message.edited_at), " ".join(message.flags)
         else:
             report.duplicates += 1
             if (message.thread and not old.thread) or (message.reply_to and not old.reply_to):
@@ -142,12 +156,19 @@ def _later(edit: int | None, than: int | None) -> bool:
     return edit is not None and (than is None or edit > than)
 
 
+def _better(message: Message, edited_at: int | None, flags: Sequence[str]) -> bool:
+    """Whether this version replaces one that was edited then and has these flags."""
+    edit = micro(message.edited_at)
+    resolves = UNRESOLVED in flags and UNRESOLVED not in message.flags
+    return _later(edit, edited_at) or (resolves and edit == edited_at)
+
+
 def _is_speech(message: _Old | Message) -> bool:
     return message.kind == Kind.SPEECH and message.text != ""
 
 
 def _stored(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, _Old]:
-    sql = "SELECT id, key, kind, text, thread, reply_to, edited_at FROM messages WHERE id"
+    sql = "SELECT id, key, kind, text, thread, reply_to, edited_at, flags, exported_at FROM messages WHERE id"
     return {row[0]: _Old(*row[1:]) for row in _among(db, sql, ids)}
 
 
@@ -195,12 +216,19 @@ def _conversation_keys(db: sqlite3.Connection, messages: Sequence[Message]) -> d
 def _row(key: int, m: Message, conversation: int, author: int) -> tuple[Any, ...]:
     offset = m.sent_at.utcoffset() or timedelta()
     return (
-        key, m.id, conversation, author, str(m.kind), _micro(m.sent_at), offset // timedelta(minutes=1),
-        m.text, m.thread, m.reply_to, m.raw, _micro(m.edited_at), " ".join(m.flags),
+        key, m.id, conversation, author, str(m.kind), micro(m.sent_at), offset // timedelta(minutes=1),
+        m.text, m.thread, m.reply_to, m.raw, micro(m.edited_at), " ".join(m.flags),
+        micro(m.exported_at),
     )  # fmt: skip
 
 
-def _micro(when: datetime | None) -> int | None:
+@overload
+def micro(when: datetime) -> int: ...
+@overload
+def micro(when: None) -> None: ...
+@overload
+def micro(when: datetime | None) -> int | None: ...
+def micro(when: datetime | None) -> int | None:
     """Microseconds since 1970, exactly; `timestamp()` would go through a float."""
     return None if when is None else (when - _EPOCH) // _MICROSECOND
 

@@ -5,6 +5,7 @@ Written by reading its source (Tyrrrz/DiscordChatExporter, JsonMessageWriter).
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from knowledge.importers.discord_text import BROKEN, archive_id, channel_name, person, plain, time
@@ -39,7 +40,7 @@ def thread_openers(source: Source, names: Iterable[str]) -> set[str]:
 def _channel(source: Source, name: str) -> "_Channel | None":
     try:
         with source.open(name) as stream:
-            return _Channel.of(next(array_items(stream, "messages")))
+            return _Channel.of(next(array_items(stream, "messages")), source.members[name].modified)
     except BROKEN:
         return None  # reading it as a whole will say so
 
@@ -48,7 +49,7 @@ def read(source: Source, name: str, openers: set[str], report: ImportReport) -> 
     """One file. Its `messageCount` is not to be trusted and not looked at."""
     with source.open(name) as stream:
         items = array_items(stream, "messages")
-        channel = _Channel.of(next(items))
+        channel = _Channel.of(next(items), source.members[name].modified)
         for record in items:
             try:
                 message = _message(record, channel, openers)
@@ -61,21 +62,23 @@ def read(source: Source, name: str, openers: set[str], report: ImportReport) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
-    """Where the records of one file were said. id: as the archive has it."""
+    """Where the records of one file were said. id: as the archive has it. exported_at: by the file."""
 
     id: str
     name: str
     is_thread: bool
+    exported_at: datetime
 
     @classmethod
-    def of(cls, head: Mapping[str, Any]) -> "_Channel":
+    def of(cls, head: Mapping[str, Any], modified: datetime) -> "_Channel":
         channel = head["channel"]
         own, kind = archive_id(channel["id"]), str(channel.get("type", ""))
         name = str(channel.get("name") or channel["id"])
+        exported_at = time(head["exportedAt"], 0) if head.get("exportedAt") else modified
         if kind.startswith("Direct"):
-            return cls(own, f"@{name}", False)
+            return cls(own, f"@{name}", False, exported_at)
         shown = channel_name(name, str(head["guild"].get("name") or ""))
-        return cls(own, shown, kind.endswith("Thread"))
+        return cls(own, shown, kind.endswith("Thread"), exported_at)
 
 
 def _message(record: Mapping[str, Any], channel: _Channel, openers: set[str]) -> Message:
@@ -95,6 +98,7 @@ def _message(record: Mapping[str, Any], channel: _Channel, openers: set[str]) ->
         raw=str(forwarded.get("content") or "") or None,
         edited_at=time(edited, own) if edited else None,
         flags=tuple(flag for flag, key in _FLAGS.items() if record.get(key)),
+        exported_at=channel.exported_at,
     )
 
 

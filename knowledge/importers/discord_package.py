@@ -13,10 +13,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from knowledge.importers.discord_text import BROKEN, archive_id, channel_name, person, plain, time
+from knowledge.importers.discord_text import (
+    BROKEN,
+    archive_id,
+    channel_name,
+    is_resolved,
+    person,
+    plain,
+    time,
+)
 from knowledge.importers.json_stream import array_items
 from knowledge.importers.source import Source
-from knowledge.records import Identity, ImportReport, Message
+from knowledge.records import UNRESOLVED, Identity, ImportReport, Message
 
 NOTICE = (
     "Discord's data package holds only what you wrote yourself: it teaches style, but nobody's questions. "
@@ -141,7 +149,9 @@ def _channel_messages(
     conversation = package.conversation(channel, str(channel["id"]))
     for record in _rows(source, name):
         try:
-            own = archive_id(record["ID"])
+            own, words = archive_id(record["ID"]), record["Contents"] or ""
+            files = ("files",) if record.get("Attachments") else ()
+            unresolved = () if is_resolved(words, package.people, package.channels) else (UNRESOLVED,)
             message = Message(
                 id=own,
                 source="discord",
@@ -149,9 +159,9 @@ def _channel_messages(
                 conversation=conversation,
                 author=package.owner,
                 sent_at=time(record["Timestamp"], record["ID"]),
-                text=plain(record["Contents"] or "", package.people, package.channels),
+                text=plain(words, package.people, package.channels),
                 thread=place if _is_thread(channel) else own if own in openers else None,
-                flags=("files",) if record.get("Attachments") else (),
+                flags=(*files, *unresolved),
             )
         except BROKEN as error:
             report.fail(name, f"bad record: {type(error).__name__}")

@@ -57,6 +57,12 @@ def channel_name(name: str, server: str = "") -> str:
     return f"#{name} in {server}" if server else f"#{name}"
 
 
+def is_resolved(text: str, people: Mapping[str, str], channels: Mapping[str, str]) -> bool:
+    """Whether the names of all people and channels that a text mentions are known."""
+    found = [match.groups()[:2] for match in _MARKUP.finditer(text)]
+    return all((not who or who in people) and (not channel or channel in channels) for who, channel in found)
+
+
 def plain(text: str, people: Mapping[str, str], channels: Mapping[str, str]) -> str:
     """Discord's own markup spelled out, with the names by id where they are known."""
 

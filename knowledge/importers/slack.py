@@ -41,7 +41,7 @@ class SlackImporter:
 
     def read(self, source: Source, report: ImportReport) -> Iterator[Message]:
         """Day files channel by channel, then dumps; one file is in memory at a time."""
-        directory = Directory()
+        directory = Directory(source.made)
         folders: dict[str, list[str]] = {}
         others = []
         for name in source.members:
@@ -119,6 +119,7 @@ def _convert(record: Mapping[str, Any], channel: str, directory: Directory) -> M
         reply_to=f"slack:{channel}:{thread}" if thread and thread != ts else None,
         edited_at=_time(edited["ts"]) if edited else None,
         flags=flags,
+        exported_at=directory.exported_at,
     )
 
 

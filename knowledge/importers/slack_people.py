@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from knowledge.importers.slack_text import unescape
@@ -13,10 +14,11 @@ from knowledge.records import Identity
 class Directory:
     """What an export says about its users and conversations; empty where it says nothing.
 
-    users: user records by id. channels: conversation records by id. folders: conversation id by
-    folder name.
+    exported_at: when it was made. users: user records by id. channels: conversation records by id.
+    folders: conversation id by folder name.
     """
 
+    exported_at: datetime | None = None
     users: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     channels: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -69,6 +69,7 @@ class Source:
     relative to the prefix, so an importer sees the same names in a zip and in a folder.
     lone: one file that is judged by itself, not as the content of a folder.
     day_first: the user's word on whether dates begin with the day, for exports that do not tell.
+    watch: is given each stream that is opened, by its member's name, and gives what to read instead.
     """
 
     path: Path
@@ -77,6 +78,7 @@ class Source:
     chosen: frozenset[str] | None = None
     lone: bool = False
     day_first: bool | None = None
+    watch: Callable[[str, BinaryIO], BinaryIO] | None = None
 
     @cached_property
     def members(self) -> dict[str, Member]:
@@ -100,6 +102,11 @@ class Source:
         path = self.path.absolute()
         return path if isinstance(self.box, FileBox) else path / self.prefix / name
 
+    @property
+    def made(self) -> datetime:
+        """When the newest member was written: the best there is for when an export was made."""
+        return max((member.modified for member in self.members.values()), default=utc(0))
+
     def under(self, folder: str, names: Iterable[str]) -> "Source":
         """These members of `folder` ("" for the top), named relative to it."""
         return replace(self, prefix=f"{folder}/" if folder else "", chosen=frozenset(names), lone=False)
@@ -111,7 +118,8 @@ class Source:
 
     def open(self, name: str) -> BinaryIO:
         """A stream of one member's bytes; raises one of `UNREADABLE`."""
-        return self.box.open(self.prefix + name)
+        stream = self.box.open(self.prefix + name)
+        return self.watch(name, stream) if self.watch else stream
 
     def head(self, name: str, size: int = 8192) -> bytes:
         """The first `size` bytes of a member; raises one of `UNREADABLE`."""

@@ -60,7 +60,7 @@ class TelegramImporter:
                     owner: Mapping[str, Any] = {}
                     for before, records in arrays(stream, "messages"):
                         owner = owner or _owner(before)
-                        chat = _Chat.of(innermost(before), owner)
+                        chat = _Chat.of(innermost(before), owner, source.members[name].modified)
                         for record in records:
                             yield from _message(chat, record, name, report)
             except _BROKEN as error:
@@ -88,15 +88,16 @@ class _Chat:
     name: str
     kind: str
     owner: Mapping[str, Any]
+    exported_at: datetime
 
     @classmethod
-    def of(cls, head: Mapping[str, Any], owner: Mapping[str, Any]) -> "_Chat":
+    def of(cls, head: Mapping[str, Any], owner: Mapping[str, Any], exported_at: datetime) -> "_Chat":
         kind = str(head.get("type") or "")
         number = head.get("id")
         nameless = "Deleted account" if number else "Telegram"
         name = str(head.get("name") or ("Saved Messages" if kind == "saved_messages" else nameless))
         family = _FAMILIES.get(kind, "channel" if kind else "")
-        return cls(f"{family}{int(number)}" if number else name, name, kind, owner)
+        return cls(f"{family}{int(number)}" if number else name, name, kind, owner, exported_at)
 
     def message(self, record: Mapping[str, Any]) -> Message:
         """A record as a message. Raises KeyError and the like for a broken one."""
@@ -118,6 +119,7 @@ class _Chat:
             reply_to=f"telegram:{self.key}:{int(answered)}" if answered and not elsewhere else None,
             edited_at=_edited(record),
             flags=_flags(record),
+            exported_at=self.exported_at,
         )
 
     def _kind(self, author: Identity) -> Kind:

@@ -1,16 +1,21 @@
 """`persona ingest`: files, folders and archives into the archive."""
 
+import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from persona.cli.output import emit, json_option, note, progress, say, table
 from persona.cli.stores import open_memory, refresh_card
+from persona.errors import ArchiveError
 
 if TYPE_CHECKING:
-    from knowledge.memory import IngestResult
+    from knowledge.memory import IngestResult, MemoryStore
+    from knowledge.people import Owner
     from knowledge.records import ImportReport
 
+_OFFERED = 5
 SOURCES = (
     "auto",
     "slack",
@@ -35,7 +40,7 @@ SOURCES = (
 
 
 @click.command()
-@click.argument("paths", metavar="PATH…", nargs=-1, required=True, type=click.Path())
+@click.argument("paths", metavar="PATH…", nargs=-1, type=click.Path())
 @click.option("--me", metavar="WHO", multiple=True, help="You: a whole name, handle, address or id; repeats.")
 @click.option("--source", type=click.Choice(SOURCES), default="auto", show_default=True)
 @click.option(
@@ -44,7 +49,12 @@ SOURCES = (
     help="How to read the dates of a WhatsApp chat that leaves it open.",
 )
 @click.option("--dry-run", is_flag=True, help="Read and count, change nothing.")
-@click.option("--failed", "list_failed", is_flag=True, help="List every record left out or unreadable.")
+@click.option(
+    "--failed",
+    "list_failed",
+    is_flag=True,
+    help="List every record left out or unreadable; without PATH, those of earlier imports.",
+)
 @json_option
 @click.pass_context
 def ingest(
@@ -60,16 +70,24 @@ def ingest(
     """Import chat exports, mail and notes; what they are is found by their content."""
     from pathlib import Path
 
-    with open_memory() as memory, progress() as report:
-        result = memory.ingest(
-            [Path(p) for p in paths],
-            me=me,
-            source=source,
-            day_first=day_first,
-            dry_run=dry_run,
-            progress=report,
-        )
+    if not paths:
+        if not list_failed:
+            raise click.UsageError("Missing argument 'PATH…'.")
+        _show_left_out(as_json)
+        return
+    with open_memory() as memory:
+        with progress("bytes") as report:
+            result = memory.ingest(
+                [Path(p) for p in paths],
+                me=me,
+                source=source,
+                day_first=day_first,
+                dry_run=dry_run,
+                progress=report,
+            )
         if not dry_run:
+            if result.candidates and not as_json and sys.stdin.isatty():
+                result.owner = _asked_owner(memory, result)
             refresh_card(memory)
     if as_json:
         data: dict[str, Any] = result.as_json()
@@ -81,6 +99,36 @@ def ingest(
     _remark(result, me)
     if not _anything_read(result.total):
         ctx.exit(1)
+
+
+def _asked_owner(memory: "MemoryStore", result: "IngestResult") -> "Owner | None":
+    """Whom the user picks of the likeliest; None where they would rather not say."""
+    offered = result.candidates[:_OFFERED]
+    note("Which of these is you?")
+    for number, person in enumerate(offered, start=1):
+        note(f"  {number}  {person.name}: {person.messages:,} messages in {', '.join(person.sources)}")
+    while True:
+        ask = "A number, your name, address or handle, or nothing to say it later"
+        answer = click.prompt(ask, default="", show_default=False, err=True).strip()
+        if not answer:
+            return None
+        picked = answer.isdigit() and 0 < int(answer) <= len(offered)
+        try:
+            return memory.set_owner(offered[int(answer) - 1].identity_ids if picked else [answer])
+        except ArchiveError as error:
+            note(error.message)
+
+
+def _show_left_out(as_json: bool) -> None:
+    with open_memory() as memory:
+        found = memory.left_out()
+    if as_json:
+        rows = [{**asdict(p), "imported_at": p.imported_at.isoformat()} for p in found]
+        emit({"problems": rows})
+    elif found:
+        table(["export", "source", "place", "why"], [(p.path, p.source, p.place, p.reason) for p in found])
+    else:
+        note("nothing was left out of what is imported")
 
 
 def _anything_read(total: "ImportReport") -> bool:

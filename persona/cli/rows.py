@@ -19,6 +19,7 @@ def message_row(message: StoredMessage) -> dict[str, Any]:
         "sent_at": message.sent_at.isoformat(),
         "kind": str(message.kind),
         "text": message.text,
+        "flags": list(message.flags),
     }
 
 

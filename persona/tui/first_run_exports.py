@@ -181,7 +181,8 @@ class ExportsStep(Step):
         self.post_message(self.Over(path, outcome))
 
     def on_exports_step_heard(self, event: Heard) -> None:
-        self._row(event.path).say(f"{event.now.stage}: {event.now.done:,} records", "$primary")
+        share = event.now.done / (event.now.total or 1)
+        self._row(event.path).say(f"{event.now.stage}: {share:.0%}", "$primary")
 
     def on_exports_step_over(self, event: Over) -> None:
         row, outcome = self._row(event.path), event.outcome

@@ -150,7 +150,7 @@ def test_sources_offered_are_those_there_are() -> None:
 def test_messages_are_the_newest_oldest_first(mira: Path, ask_json: Run) -> None:
     rows = ask_json("messages", "--limit", "20")
     keys = {"id", "source", "conversation", "conversation_id", "thread", "reply_to", "author", "is_self"}
-    assert keys | {"sent_at", "kind", "text"} == set(rows[0])
+    assert keys | {"sent_at", "kind", "text", "flags"} == set(rows[0])
     assert len(rows) == 20
     times = [row["sent_at"] for row in ask_json("messages", "--limit", "100000")]
     assert len(times) > 3000
