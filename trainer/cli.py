@@ -1,6 +1,7 @@
 """`persona train`: from the archive to a tuned model. Found by `persona` through an entry point."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ def train() -> None:
               help="Seconds of silence after which another talk begins.")  # fmt: skip
 @click.option("--bubbles/--join", default=True, help="Messages in a row on lines of their own, or joined.")
 @click.option("--pseudonyms", is_flag=True, help="Other names for people, addresses and numbers.")
+@click.option("--thinking-by", type=click.Choice(["rule", "model"]), default="rule", show_default=True,
+              help="Whose thinking is taught: a rule's, or the model's own.")  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Count and report, write nothing.")
 @json_option
 def prepare(
@@ -53,6 +56,7 @@ def prepare(
     pause: int,
     bubbles: bool,
     pseudonyms: bool,
+    thinking_by: str,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -62,12 +66,15 @@ def prepare(
     from persona.cli.stores import open_memory
     from trainer.dataset import prepare as making
     from trainer.dataset.exchanges import Windows
+    from trainer.dataset.replay import rethink
     from trainer.folders import dataset_dir
     from trainer.models import resolve
     from trainer.tokens import PromptTokens
 
     settings = config.load()
-    tokens = PromptTokens(resolve(model or settings.model.name))
+    source = resolve(model or settings.model.name)
+    tokens = PromptTokens(source)
+    folder = out or dataset_dir()
     options = making.Options(
         windows=Windows(burst=burst, answer=answer, pause=pause, bubbles=bubbles),
         thinking=thinking,
@@ -86,8 +93,10 @@ def prepare(
             options,
             memory_tokens=budget if tokens.memory_tokens is None else min(budget, tokens.memory_tokens),
             progress=report,
+            rethink=partial(rethink, model=source, notes=folder / "thinking.jsonl", progress=report)
+            if thinking_by == "model" and not dry_run
+            else None,
         )
-    folder = out or dataset_dir()
     if not dry_run:
         making.write(folder, made)
     _show_dataset(made, None if dry_run else folder, as_json)

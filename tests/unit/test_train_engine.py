@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from tiny_model import write_scripted_qwen3
 
 pytest.importorskip("trl", reason="the training extra is not installed")
 
@@ -23,6 +24,7 @@ from persona.config import ModelSettings
 from trainer import evaluate, run
 from trainer.cli import train as commands
 from trainer.dataset import rows as files
+from trainer.dataset.replay import rethink
 from trainer.dataset.rows import Row
 from trainer.engines.base import Job, Outcome, StepReport, TrainingError
 from trainer.engines.encode import Encoder
@@ -300,6 +302,16 @@ def test_a_gguf_and_the_folder_made_of_it_are_one_model() -> None:
     assert folder == as_folder(starter)
     ids = Encoder(folder).row(row(1)).ids
     assert logit_difference(merged_ids(folder), starter, ids) <= 0.02
+    for prompt in scenes():
+        assert PromptTokens(folder).prompt(prompt) == PromptTokens(starter).prompt(prompt)
+
+
+def test_a_model_in_a_folder_takes_the_same_road(tiny_model_path: Path, data: Path) -> None:
+    folder = as_folder(tiny_model_path)
+    result = train(data, folder, replace(QUICK, max_steps=2))
+    figures = evaluate.evaluate(result.folder, [], limit=1)
+    assert figures["asked"]["style"] == 1
+    assert models.info(result.folder / "base-f16.gguf").parameters > 0
 
 
 # Evaluation
@@ -358,3 +370,19 @@ def test_the_commands_say_what_they_did(tiny_model_path: Path, data: Path) -> No
     exported = command("export", "--quantise", "Q8_0")
     assert exported.keys() == {"gguf", "bytes", "quantisation", "modelfile", "max_logit_difference"}
     assert models.info(Path(str(exported["gguf"]))).details["quantisation"] == "Q8_0"
+
+
+def test_a_model_keeps_its_own_thinking_where_it_was_right(tmp_path: Path) -> None:
+    model = write_scripted_qwen3(
+        tmp_path / "m.gguf", ["<think>", "Hm, Porto?", "</think>", "In Porto.", "<|im_end|>"]
+    )
+    right = row(1, thinking=True, category="fact", expect=("porto",))
+    wrong = row(2, thinking=True, category="fact", expect=("Graz",))
+    silent = row(3)
+    notes = tmp_path / "notes.jsonl"
+    notes.write_text('{"id": "1", "thin')
+    thought = rethink([right, wrong, silent], model, notes)
+    assert [(r.thinking, r.reasoning) for r in thought] == [(True, "Hm, Porto?"), (False, ""), (False, "")]
+    assert [r.reply for r in thought] == [right.reply, wrong.reply, silent.reply]
+    model.unlink()
+    assert rethink([right, wrong, silent], model, notes) == thought, "what was noted is not asked again"

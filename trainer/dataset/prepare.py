@@ -70,14 +70,17 @@ def prepare(
     *,
     memory_tokens: int,
     progress: Callable[[Progress], object] | None = None,
+    rethink: Callable[[list[Row]], list[Row]] | None = None,
 ) -> Dataset:
     """Make a data set in memory; nothing is written. Same archive and options, same rows.
+
+    rethink: gives rows their thinking anew, once nothing is in them that must not be.
 
     Raises DatasetError when the owner is not known or answered nobody.
     """
     if memory.owner() is None:
         raise DatasetError("nobody has said who you are", "settle it with `persona people me NAME`")
-    return _Maker(memory, card, tokens, options, memory_tokens, progress).make()
+    return _Maker(memory, card, tokens, options, memory_tokens, progress).make(rethink or list)
 
 
 def write(folder: Path, made: Dataset) -> None:
@@ -112,7 +115,7 @@ class _Maker:
         self.left_out: Counter[str] = Counter()
         self.redact = Redactor(self._pseudonyms(memory, card) if options.pseudonyms else None)
 
-    def make(self) -> Dataset:
+    def make(self, rethink: Callable[[list[Row]], list[Row]]) -> Dataset:
         """Train and test rows with their report."""
         found = self._chosen(exchanges(self.messages, self.options.windows))
         split = by_time(found, self.options.test)
@@ -124,7 +127,7 @@ class _Maker:
         self.left_out["talk across the cut"] += split.straddling
         train_style, train_facts = self._side(split, split.train, "train")
         test_style, test_facts = self._side(split, split.test, "test")
-        train = self._clean([*train_style, *train_facts])
+        train = rethink(self._clean([*train_style, *train_facts]))
         test = self._unseen(self._clean([*test_style, *test_facts]), train)
         self.rng.shuffle(train)
         return Dataset(train, test, self._report(train, test, split))

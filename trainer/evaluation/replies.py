@@ -26,13 +26,19 @@ class Reply:
 
 
 def answer(
-    model: Path, rows: Sequence[Row], *, memory: bool, thinking: bool, tick: Callable[[], object]
+    model: Path,
+    rows: Sequence[Row],
+    *,
+    memory: bool,
+    thinking: bool,
+    tick: Callable[[], object],
+    longest: int = _LONGEST,
 ) -> list[Reply]:
     """One reply for each row, by the model's own sampling with a fixed seed."""
     cancel = threading.Event()
     replies = []
     with closing(LlamaCppBackend(model, ModelSettings(name=str(model)))) as backend:
-        sampling = replace(backend.default_sampling(thinking), max_tokens=_LONGEST, seed=1)
+        sampling = replace(backend.default_sampling(thinking), max_tokens=longest, seed=1)
         for row in rows:
             shown = row if memory else row.without_memories()
             text, thought, used = "", "", 0
