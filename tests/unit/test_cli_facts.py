@@ -1,0 +1,68 @@
+"""`memory facts` and `sessions show --summaries`: what the twin holds of a chat, with its proof."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from persona.chat.fact_book import FactBook
+from persona.chat.opening import open_sessions
+from persona.cli.root import run
+
+NOW = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
+
+
+@pytest.fixture
+def chat() -> str:
+    """A chat with two homes told and one summary; its id."""
+    store = open_sessions()
+    session = store.create("facts")
+    turns = [
+        store.add_user(session.id, text, at=NOW)
+        for text in ("I live in Porto.", "I moved to Graz yesterday.", "My sister's name is Lena.")
+    ]
+    FactBook(store).learn(turns)
+    store.add_summary(
+        session.id,
+        strategy="abstractive",
+        turns=turns[:1],
+        text="- (turn 1) user: I live in Porto.",
+        dropped=2,
+        note="no line of the model's was in its turns",
+    )
+    store.close()
+    return session.id
+
+
+def test_facts_are_shown_with_their_proof(chat: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["memory", "facts", "--json"]) == 0
+    porto, graz, lena = json.loads(capsys.readouterr().out)
+    assert porto["superseded_by"] == graz["id"]
+    assert porto["valid_until"] == graz["told_at"] == NOW.isoformat()
+    assert graz["text"] == "I moved to Graz yesterday (20 November 2026)."
+    assert (lena["superseded_by"], lena["attribute"], lena["origin"]) == (None, "sister: name", "rules")
+    [proof] = graz["sources"]
+    assert (proof["session"], proof["turn"], proof["text"]) == (chat, 2, "I moved to Graz yesterday.")
+
+
+def test_the_table_shows_what_is_in_force(chat: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["memory", "facts"]) == 0
+    shown = capsys.readouterr().out
+    assert "Graz" in shown
+    assert "Porto" not in shown
+    assert run(["memory", "facts", "--all", "--about", "owner"]) == 0
+    assert "Porto" in capsys.readouterr().out
+    assert run(["memory", "facts", "--about", "Lena", "--json"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 1
+
+
+def test_summaries_say_who_wrote_them(chat: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["sessions", "show", chat, "--summaries", "--json"]) == 0
+    [summary] = json.loads(capsys.readouterr().out)["summaries"]
+    assert (summary["made_by"], summary["strategy"], summary["dropped"]) == ("extractive", "abstractive", 2)
+    assert summary["in_force"]
+    assert summary["lines"] == ["- (turn 1) user: I live in Porto."]
+    assert run(["sessions", "show", chat, "--summaries"]) == 0
+    assert "no line of the model's was in its turns" in capsys.readouterr().out
+    assert run(["sessions", "show", chat, "--json"]) == 0
+    assert "summaries" not in json.loads(capsys.readouterr().out)
