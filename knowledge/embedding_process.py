@@ -8,10 +8,12 @@ started it, however that one ends. Knows nothing of archive or index.
 
 import json
 import os
+import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from knowledge.embedding import Embedder
@@ -20,12 +22,14 @@ from knowledge.errors import ModelError
 if TYPE_CHECKING:
     from knowledge.timeline import Floats
 
-_SLICE = 16
-"""Texts in one request: so many are finished before a cancel is heard."""
+_NICER = 10
+"""About a tenth of a contested core: hardly felt by who chats, and it still gets on."""
+
+_LOOK_EVERY = 0.1
 
 
 class Cancelled(Exception):
-    """The caller's cancel was heard between two requests."""
+    """The caller's cancel was heard; the process has ended."""
 
 
 def half_the_cores() -> int:
@@ -64,42 +68,58 @@ class EmbeddingProcess:
         """
         import numpy as np
 
-        parts = []
-        for start in range(0, len(texts), _SLICE):
-            if self._cancel.is_set():
-                raise Cancelled
-            parts.append(self._ask(list(texts[start : start + _SLICE])))
-        return np.concatenate(parts)
-
-    def close(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-            self._process = None
-
-    def _ask(self, texts: list[str]) -> "Floats":
-        import numpy as np
-
+        if self._cancel.is_set():
+            raise Cancelled
         if self._process is None:
             self._process = _start(self._model, self._threads)
-        requests, replies = self._process.stdin, self._process.stdout
-        assert requests is not None
-        assert replies is not None
+            threading.Thread(target=_end_on, args=(self._cancel, self._process), daemon=True).start()
         try:
-            requests.write(json.dumps(texts).encode() + b"\n")
-            requests.flush()
-            header = json.loads(replies.readline())
-        except (OSError, json.JSONDecodeError):
+            header, body = _ask(self._process, texts)
+        except (OSError, ValueError):
             self.close()
+            if self._cancel.is_set():
+                raise Cancelled from None
             raise ModelError(
                 "the embedding process ended early", "free some memory; the work goes on where it stopped"
             ) from None
         if "error" in header:
             raise ModelError(*header["error"])
-        rows, columns = header["shape"]
-        vectors: Floats = np.frombuffer(replies.read(4 * rows * columns), dtype="<f4").reshape(rows, columns)
+        vectors: Floats = np.frombuffer(body, dtype="<f4").reshape(header["shape"])
         return vectors
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            with suppress(OSError):
+                pipe.close()
+
+
+def _ask(process: "subprocess.Popen[bytes]", texts: Sequence[str]) -> tuple[dict[str, Any], bytes]:
+    """One request and its reply. Raises OSError or ValueError when the process is gone."""
+    requests, replies = process.stdin, process.stdout
+    assert requests is not None
+    assert replies is not None
+    requests.write(json.dumps(list(texts)).encode() + b"\n")
+    requests.flush()
+    header: dict[str, Any] = json.loads(replies.readline())
+    rows, columns = header.get("shape", (0, 0))
+    body = replies.read(4 * rows * columns)
+    if len(body) < 4 * rows * columns:
+        raise ValueError("half a reply")
+    return header, body
+
+
+def _end_on(cancel: threading.Event, process: "subprocess.Popen[bytes]") -> None:
+    """Whoever waits for a reply is freed at once, also while the process is still loading its model."""
+    while process.poll() is None:
+        if cancel.wait(_LOOK_EVERY):
+            process.kill()
 
 
 def _start(model: str, threads: int) -> "subprocess.Popen[bytes]":
@@ -126,22 +146,31 @@ def main() -> None:
     """The process: answer requests until there are no more."""
     model, threads = sys.argv[1], int(sys.argv[2])
     if hasattr(os, "nice"):
-        os.nice(19)
+        os.nice(_NICER)
     # what a library prints must not end up between the replies
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     import torch
 
     torch.set_num_threads(threads)
     embedder = Embedder(model)
-    for request in sys.stdin.buffer:
+    while True:
         try:
-            vectors = embedder.embed(json.loads(request)).astype("<f4")
+            vectors = embedder.embed(json.loads(requests.get())).astype("<f4")
         except ModelError as error:
             replies.write(json.dumps({"error": [error.message, error.hint]}).encode() + b"\n")
         else:
             replies.write(json.dumps({"shape": vectors.shape}).encode() + b"\n" + vectors.tobytes())
         replies.flush()
+
+
+def _listen(requests: "queue.SimpleQueue[bytes]") -> None:
+    """Take requests; end at once when whoever sent them is gone, whatever is being computed."""
+    for request in sys.stdin.buffer:
+        requests.put(request)
+    os._exit(0)
 
 
 if __name__ == "__main__":

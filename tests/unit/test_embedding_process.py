@@ -57,21 +57,28 @@ def test_its_vectors_are_those_of_the_embedder() -> None:
         pid = process.pid
         assert pid is not None
         if hasattr(os, "getpriority"):
-            assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+            assert os.getpriority(os.PRIO_PROCESS, pid) >= min(19, os.nice(0) + 10)
         assert np.allclose(vectors, Embedder().embed(TALK), atol=1e-5)
     assert not runs(pid)
 
 
-def test_a_cancel_is_heard_and_a_kill_from_outside_is_told() -> None:
-    cancel = threading.Event()
-    with EmbeddingProcess(BUNDLED, cancel) as process:
+def test_a_kill_from_outside_is_told_and_the_next_call_begins_anew() -> None:
+    with EmbeddingProcess(BUNDLED) as process:
         process.embed(["one"])
         assert process.pid is not None
         os.kill(process.pid, 9)
         with pytest.raises(ModelError, match="ended early"):
             process.embed(["two"])
         assert process.embed(["three"]).shape == (1, 384)
-        cancel.set()
+
+
+def test_a_cancel_frees_who_waits_while_the_model_is_still_loading() -> None:
+    cancel = threading.Event()
+    with EmbeddingProcess(BUNDLED, cancel) as process:
+        threading.Timer(0.3, cancel.set).start()
+        with pytest.raises(Cancelled):
+            process.embed(["a long text " * 50] * 500)
+        assert process.pid is None
         with pytest.raises(Cancelled):
             process.embed(["four"])
 
@@ -83,10 +90,14 @@ def test_a_model_that_is_not_there_is_told_as_in_the_same_process(tmp_path: Path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="ends a process the way of POSIX")
-def test_it_ends_with_the_process_that_started_it() -> None:
+@pytest.mark.parametrize("after", ["p.embed(['one'])", "Thread(target=p.embed, args=(['one'],)).start()"])
+def test_it_ends_with_the_process_that_started_it(after: str) -> None:
     code = (
-        "import os; from knowledge.embedding_process import EmbeddingProcess as P\n"
-        "p = P('all-MiniLM-L6-v2'); p.embed(['one']); print(p.pid, flush=True); os.kill(os.getpid(), 9)"
+        "import os, time; from threading import Thread\n"
+        "from knowledge.embedding_process import EmbeddingProcess as P\n"
+        f"p = P('all-MiniLM-L6-v2'); {after}\n"
+        "while not p.pid: time.sleep(0.01)\n"
+        "print(p.pid, flush=True); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     pid = int(done.stdout)
