@@ -20,6 +20,11 @@ from knowledge.writing import write
 NOTES_OWNER = "notes:owner"
 """The author of notes: the owner, whoever that turns out to be."""
 
+CALLED = """
+    SELECT COALESCE(p.person, p.key) FROM aliases a JOIN identities p ON p.key = a.identity WHERE a.folded {}
+"""
+"""SQL: the keys of the persons whom a name, case folded, means; to be completed by a comparison."""
+
 _SELECT = """
     SELECT m.key, m.id, c.source, c.id, c.name, i.id, i.name, i.is_self, m.sent_at, m.sent_offset,
            m.text, m.kind, m.thread, m.reply_to, m.raw, m.edited_at, m.flags
@@ -145,14 +150,14 @@ class Archive:
         """The newest messages that fit, oldest first.
 
         conversation: id or shown name. author: a whole name, handle, address or id, case folded.
-        include_all: system and bot records too.
+        All accounts of one person count as one. include_all: system and bot records too.
         """
         where, values = ["1"], []
         if conversation is not None:
             where.append("(c.id = ? OR c.name = ?)")
             values += [conversation, conversation]
         if author is not None:
-            where.append("m.author IN (SELECT identity FROM aliases WHERE folded = ?)")
+            where.append(f"COALESCE(i.person, i.key) IN ({CALLED.format('= ?')})")
             values.append(author.strip().casefold())
         if thread is not None:
             where.append("m.thread = ?")
@@ -206,9 +211,11 @@ def moment(microseconds: int, offset_minutes: int = 0) -> datetime:
 
 
 def identities(archive: Archive) -> list[tuple[int, Identity]]:
-    """Every identity with its key, and its aliases as they were written."""
-    aliases: dict[int, list[str]] = {}
-    for identity, alias in archive.rows("SELECT identity, alias FROM aliases"):
-        aliases.setdefault(identity, []).append(alias)
-    rows = archive.rows("SELECT key, id, name FROM identities ORDER BY key")
-    return [(key, Identity(id, name, tuple(aliases.get(key, ())))) for key, id, name in rows]
+    """Every identity with its key, and the aliases of all accounts of that person as they were written."""
+    aliases: dict[int, dict[str, None]] = {}
+    for person, alias in archive.rows(
+        "SELECT COALESCE(i.person, i.key), a.alias FROM aliases a JOIN identities i ON i.key = a.identity"
+    ):
+        aliases.setdefault(person, {})[alias] = None
+    rows = archive.rows("SELECT key, COALESCE(person, key), id, name FROM identities ORDER BY key")
+    return [(key, Identity(id, name, tuple(aliases.get(person, ())))) for key, person, id, name in rows]

@@ -16,7 +16,7 @@ from knowledge.import_log import LoggedProblem
 from knowledge.importers import registry
 from knowledge.importers.meter import metered
 from knowledge.index import VectorIndex
-from knowledge.people import Candidate, Owner
+from knowledge.people import Candidate, Owner, Person
 from knowledge.progress import Progress
 from knowledge.records import ImportReport, Kind, Memory, Message, StoredMessage, merge_totals
 from knowledge.retrieval import Retriever
@@ -210,6 +210,14 @@ class MemoryStore:
         """Settle who the owner is, now and for later imports. Raises ArchiveError when nobody matches."""
         return people.set_owner(self._archive, names)
 
+    def people(self) -> list[Person]:
+        """Everyone, with all of their accounts, by how much they wrote."""
+        return people.listed(self._archive)
+
+    def merge_people(self, names: Sequence[str]) -> Person:
+        """Make everyone whom any of these names means one person. Raises ArchiveError as `people.merge`."""
+        return people.merge(self._archive, names)
+
     def names(self) -> list[tuple[str, ...]]:
         """What each account but the owner's is called, the name it shows first: for pseudonyms."""
         own = set(found.identity_ids) if (found := self.owner()) else set()
@@ -263,6 +271,7 @@ class MemoryStore:
             _store(archive, importer.read(watched, report), report)
             reports.append(report)
         import_log.keep(archive, reports)
+        people.unite(archive)
         unmatched = people.settle(archive, me)
         owner = people.owner(archive)
         ((pending,),) = archive.rows("SELECT COUNT(*) FROM waiting")

@@ -43,6 +43,11 @@ def mail_kind(message: Message, header: Header, address: str) -> Kind:
     return Kind.BOT if _is_bulk(header, address) else Kind.SPEECH
 
 
+def is_machine(address: str) -> bool:
+    """Whether programs send from this address, for whomever."""
+    return bool(_MACHINE.search(address) or _BOUNCER.match(address))
+
+
 def skipped_label(labels: str) -> str | None:
     """The Takeout label because of which a mail is left out, or None. `labels` are decoded."""
     found = {label.strip().strip('"').casefold() for label in labels.split(",")}
