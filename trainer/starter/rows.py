@@ -54,8 +54,8 @@ def encode(sheet: list[lessons.Lesson], tokenizer: Tokenizer, template: ChatTemp
     shared = _in_common(prompts) if len(prompts) > 1 else 0
     row = Row([], [], [], [], [lesson.task.kind for lesson in sheet])
     row.add(prompts[0][:shared], 0, 0, shared)
-    for number, (head, said) in enumerate(zip(prompts, replies, strict=True), 1):
-        row.add(head[shared:] + said, number, shared, len(head) - shared)
+    for number, (asked, reply) in enumerate(zip(prompts, replies, strict=True), 1):
+        row.add(asked[shared:] + reply, number, shared, len(asked) - shared)
     return row
 
 
