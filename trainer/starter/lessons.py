@@ -8,8 +8,10 @@ a sheet teaches reading where a single question would let the model guess. Knows
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from persona.chat.layout import HistoryTurn, Scene, day
+from persona.backends.base import Prompt
+from persona.chat.layout import HistoryTurn, Scene, build, day
 from trainer.starter.bank import Topic
+from trainer.starter.chats import as_memory, in_chat, summary, tell
 from trainer.starter.questions import (
     Question,
     about_event,
@@ -22,11 +24,14 @@ from trainer.starter.questions import (
     called,
     quoted,
 )
-from trainer.starter.scenes import ACKNOWLEDGED, card, history, recap, setting, shown, user_said
+from trainer.starter.scenes import card, setting, shown
 from trainer.starter.world import World
 
 THINKING = 0.35
 """Share of lessons with thinking."""
+
+SUMMARIES, TOLD = 0.06, 0.24
+"""Share of sheets that ask for a summary, and of the others that ask for what the user told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +46,25 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """A task in its scene, which says whether to think."""
+    """A task, and the prompt that sets it, which says whether to think."""
 
-    scene: Scene
+    prompt: Prompt
     task: Task
 
 
 def sheet(world: World, level: int) -> list[Lesson]:
     """The lessons of a random scene with up to `level` memory lines (at least one)."""
     rng = world.rng
+    if level > 1 and world.chance(SUMMARIES):
+        return [_summary(world, rng.randint(2, level))]
     topics = iter(rng.sample(world.bank.topics, 12))
     scene = setting(world, max(1, level))
     tasks: list[Task] = []
-    if world.chance(0.22):
-        scene, task = _told(world, scene)
-        tasks.append(task)
+    told = tell(world, next(topics)) if world.chance(TOLD) else None
+    served = told is not None and world.chance(0.4)
+    if told and not served:
+        scene, thinking = in_chat(world, scene, told)
+        tasks += [Task("told", ask, thinking, told.reply) for ask in told.asks]
     if world.chance(0.5):
         scene, task = _with_card(world, scene, next(topics))
         tasks += [task] if world.chance(0.3) else []
@@ -63,10 +72,22 @@ def sheet(world: World, level: int) -> list[Lesson]:
     if remembers:
         scene, found = _with_memories(world, scene, level, topics)
         tasks += found
+    if told and served:
+        # the ranks that the others name are taken
+        scene, thinking = as_memory(world, scene, told, rng.choice((0, 0, 1, 2)))
+        tasks = [Task("told", ask, thinking, told.reply) for ask in told.asks]
     # where memories are shown, most questions have their answer among them; without any, few have
     tasks += [_unknown(world, topics) for _ in range(rng.choice((0, 0, 1) if remembers else (1, 2, 3)))]
     tasks += [_aside(world)] if world.chance(0.25) or not tasks else []
-    return [Lesson(replace(scene, message=t.message, thinking=world.chance(THINKING)), t) for t in tasks]
+    return [
+        Lesson(build(replace(scene, message=t.message, thinking=world.chance(THINKING))), t) for t in tasks
+    ]
+
+
+def _summary(world: World, level: int) -> Lesson:
+    topics = iter(world.rng.sample(world.bank.topics, level))
+    prompt, reply = summary(world, level, topics)
+    return Lesson(prompt, Task("summary", "", "", reply))
 
 
 def _with_memories(
@@ -80,7 +101,7 @@ def _with_memories(
         tasks.append(when)
     else:
         first = _question(world, topics)
-        if world.chance(0.15):
+        if world.chance(0.22):
             first = about_topic(world, next(topics), answered=False)
         questions = [first, *(_question(world, topics) for _ in range(world.rng.choice((0, 0, 1))))]
     lines, questions = shown(world, level, questions)
@@ -156,24 +177,6 @@ def _aside(world: World) -> Task:
     pair = rng.choice(bank.smalltalk)
     reply = world.fill(rng.choice(pair.reply), name=world.owner.split()[0])
     return Task("small talk", rng.choice(pair.ask), "Just small talk, no memory needed.", reply)
-
-
-def _told(world: World, scene: Scene) -> tuple[Scene, Task]:
-    """The scene with something the user said earlier in this chat, and the question on it."""
-    rng = world.rng
-    told = rng.choice(world.bank.told)
-    value = world.value(told.slot)
-    statement = world.casual(world.fill(rng.choice(told.say), v=value))
-    if world.chance(0.5):
-        turns = list(scene.turns) or history(world, rng.choice((0, 1, 1, 2, 3)))
-        turns.insert(rng.randrange(len(turns) + 1), HistoryTurn(statement, rng.choice(ACKNOWLEDGED)))
-        scene = replace(scene, turns=turns)
-    else:
-        lines = [statement, *(user_said(world) for _ in range(rng.choice((0, 1, 2, 4))))]
-        rng.shuffle(lines)
-        scene = replace(scene, summaries=(recap(lines, rng.randint(1, 40)),))
-    reply = world.fill(rng.choice(told.reply), v=value)
-    return scene, Task("told", asked(world, rng.choice(told.ask)), f"You told me: {statement}", reply)
 
 
 def _with_card(world: World, scene: Scene, topic: Topic) -> tuple[Scene, Task]:

@@ -61,7 +61,7 @@ def ask_topic(world: World, topic: Topic, person: str | None, *, answered: bool 
         rivals.append(_addressed(world, person))
     asks = topic.ask_other if person else topic.ask
     texts = worded(world, [a.replace("{p}", called(world, person or "")) for a in asks])
-    if world.chance(0.25 if answered else 0.6):
+    if world.chance(0.25 if answered else 0.75):
         rivals += [echo(world, texts[0]) for _ in range(rng.choice((1, 1, 2)))]
     if not answered:
         return Question(texts, None, tuple(r for r in rivals if r.author != person or r.echo))
@@ -131,6 +131,8 @@ def about_view(world: World) -> Question:
             world.line(world.casual(world.fill(rng.choice(view.say), **slots)), rng.choice(world.people))
         )
     texts = worded(world, [world.fill(a, **slots) for a in view.ask])
+    if world.chance(0.4):
+        rivals += [echo(world, texts[0]) for _ in range(rng.choice((1, 1, 2)))]
     return Question(texts, world.line(dressed(world, sentence), None), tuple(rivals), sentence)
 
 

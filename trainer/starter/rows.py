@@ -12,7 +12,6 @@ from itertools import takewhile
 from tokenizers import Tokenizer
 
 from persona.backends.template import ChatTemplate
-from persona.chat.layout import build
 from trainer.starter import lessons
 from trainer.starter.bank import Bank
 from trainer.starter.world import World
@@ -44,7 +43,7 @@ def encode(sheet: list[lessons.Lesson], tokenizer: Tokenizer, template: ChatTemp
     """One sheet as a row."""
     prompts, replies = [], []
     for lesson in sheet:
-        prompt = build(lesson.scene)
+        prompt = lesson.prompt
         said = f"{lesson.task.reply}<|im_end|>"
         if prompt.thinking:
             said = f"<think>\n{lesson.task.thinking}\n</think>\n\n{said}"

@@ -89,14 +89,14 @@ def _filler(world: World) -> Line:
 
 
 def _ranks(world: World, count: int, answer: int, related: list[int]) -> list[int]:
-    """Ranks as a good but fallible retriever gives them: the answer first in seven cases of ten."""
+    """Ranks as a good but fallible retriever gives them: the answer first in three cases of four."""
     rng = world.rng
     related = rng.sample(related, len(related))
     others = [i for i in range(count) if i not in related]
     order = related + rng.sample(others, len(others))
     if answer >= 0:
         order.remove(answer)
-        order.insert(0 if world.chance(0.72) else rng.randrange(min(count, 6)), answer)
+        order.insert(0 if world.chance(0.76) else rng.randrange(min(count, 6)), answer)
     ranks = [0] * count
     for rank, cluster in enumerate(order, 1):
         ranks[cluster] = rank

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from persona.chat.layout import build
 from trainer.starter import lessons
 from trainer.starter.bank import load
 from trainer.starter.world import World
@@ -75,7 +74,7 @@ def _corpus(seed: int, samples: int) -> Iterator[str]:
     bank = load()
     for _ in range(samples):
         for lesson in lessons.sheet(World(rng, bank), 3)[:1]:
-            yield from (m.content for m in build(lesson.scene).messages[1:])
+            yield from (m.content for m in lesson.prompt.messages[1:])
             yield lesson.task.reply
     for word in top_n_list("en", 8000):
         if word.isalpha():

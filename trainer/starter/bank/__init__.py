@@ -59,7 +59,6 @@ class Told:
     slot: str
     say: tuple[str, ...]
     ask: tuple[str, ...]
-    reply: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +143,7 @@ class _Reader:
         for entry in _read(self.folder / name)["told"]:
             self._kind(name, entry["slot"])
             say = self._lines(name, entry["say"], ("v",), needs="v")
-            reply = self._lines(name, entry["reply"], ("v",), needs="v")
-            found.append(Told(entry["slot"], say, self._lines(name, entry["ask"], ()), reply))
+            found.append(Told(entry["slot"], say, self._lines(name, entry["ask"], ())))
         return tuple(found)
 
     def list(self, name: str, key: str, *, free: bool = True) -> tuple[str, ...]:
