@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from knowledge import inflection
 from knowledge.archive import Archive
 from knowledge.stopwords import STOP_WORDS
 
@@ -100,7 +101,7 @@ def _hits(archive: Archive, word: str, size: int) -> list[tuple[int, float]] | N
     """Key and BM25 rank (lower is better) of the messages that hold a word, None for a common word."""
     most = min(max(40, int(_COMMON * size)), _MOST_ROWS)
     sql = "SELECT rowid, bm25(words) FROM words WHERE words MATCH ? LIMIT ?"
-    found = archive.rows(sql, (f'"{word}"', most + 1))
+    found = archive.rows(sql, (" OR ".join(f'"{form}"' for form in inflection.forms(word)), most + 1))
     if not found and len(word) >= _DERIVED:
         # the stemmer knows endings, not derivations: "allergy" is told of as "allergic"
         found = archive.rows(sql, (f'"{word[:-2]}"*', most + 1))

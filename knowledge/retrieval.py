@@ -141,6 +141,7 @@ class Retriever:
         worth = np.where(unseen, GOOD / max(1e-9, found.score.max(initial=0.0)), WORDS)
         plain = meaning + worth * found.score
         score = rules.apply(self._archive, reading, timeline, now, plain)
+        score = rules.addressed_last(self._archive, reading, timeline, score)
         score = score + FEEDBACK * self._echoes(score, meaning, timeline)
         score = rules.newest_first(reading, timeline, score)
         order = candidates[np.argsort(-score[candidates], kind="stable")]

@@ -26,10 +26,14 @@ IN_TIME = 0.5
 SOON_AFTER = 0.25
 NEWEST = 0.01
 NEWEST_WHEN_NOW = 0.05
-A_QUESTION = -0.2
+A_QUESTION = ADDRESSED = -0.2
 """What fitting is worth, in the unit of the ranking: a cosine of 1 is a perfect match by meaning. What
 a named person said also gains a share of its score, for a name alone is little evidence. A message that
-asks proves nothing, however much it looks like the question; the one after it may."""
+asks proves nothing, however much it looks like the question; the one after it may. One that calls the
+person by name is said to them, not of them."""
+
+_LOOKED_AT = 60
+"""Best matches whose text is looked at."""
 
 AS_GOOD = 0.95
 AS_GOOD_WHEN_NOW = 0.75
@@ -52,6 +56,7 @@ _PAST = re.compile(
     r"war|warst|waren|hast|hatte|früher)\b",
     re.IGNORECASE,
 )
+_GREETING = "(?:hey|hi|hello|oh|dear|hallo|liebe[rs]?)"
 _SOURCES = {
     "slack": "slack", "discord": "discord", "whatsapp": "whatsapp", "telegram": "telegram",
     "email": "email", "mail": "email", "mailed": "email", "emailed": "email",
@@ -64,13 +69,14 @@ _SOURCES = {
 class Reading:
     """What a question names. people, places: archive keys of identities and conversations.
 
-    sources: by name. names: the words that named all these. spans: times. you: it is about the owner.
-    now: it asks for the present state. past: for what was.
+    sources: by name. called: the words that named the people. names: those that named any of these.
+    spans: times. you: it is about the owner. now: it asks for the present state. past: for what was.
     """
 
     people: dict[int, str] = field(default_factory=dict)
     places: dict[int, str] = field(default_factory=dict)
     sources: frozenset[str] = frozenset()
+    called: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
     spans: tuple[timewords.Span, ...] = ()
     you: bool = False
@@ -93,6 +99,7 @@ def read(archive: Archive, query: str, now: datetime) -> Reading:
         people=people,
         places=places,
         sources=frozenset(_SOURCES[w] for w in words if w in _SOURCES),
+        called=named,
         names=named | where | _SOURCES.keys() | {"channel"},
         spans=tuple(timewords.find(query, now)),
         you=not _YOU.isdisjoint(words),
@@ -127,6 +134,22 @@ def apply(
         gain[inside] += IN_TIME
         gain[after] += SOON_AFTER
     return np.asarray(score + gain)
+
+
+def addressed_last(archive: Archive, reading: Reading, timeline: "Timeline", score: "Floats") -> "Floats":
+    """`score`, lowered for the best matches that others said to a named person ("emil! come home")."""
+    import numpy as np
+
+    if not reading.called:
+        return score
+    name = "(?:" + "|".join(map(re.escape, sorted(reading.called))) + r")\b"
+    calls = re.compile(rf"^\W*(?:{_GREETING}\s+)?{name}\s*[!,:]|,\s*{name}\s*(?:[.!?]|$)|@{name}")
+    best = np.argsort(-score, kind="stable")[:_LOOKED_AT]
+    best = best[~np.isin(timeline.author[best], list(reading.people))]
+    said = archive.by_key(timeline.key[best].tolist())
+    lowered = score.copy()
+    lowered[[p for p in best if calls.search(fold(said[int(timeline.key[p])].text))]] += ADDRESSED
+    return lowered
 
 
 def newest_first(reading: Reading, timeline: "Timeline", score: "Floats") -> "Floats":

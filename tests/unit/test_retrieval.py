@@ -89,6 +89,32 @@ def test_a_named_person_and_you_weigh_more(talk: Talk) -> None:
     assert rules.read(retriever._archive, "What soup will she like?", NOW).people == {}
 
 
+def test_what_is_said_to_somebody_is_not_said_of_them(talk: Talk) -> None:
+    retriever = talk(
+        ("mira", "#a", 1, "noor! you moved like a film star"),
+        ("noor", "#a", 40, "It is done, I moved to Leeds this week"),
+        ("will", "#b", 80, "hey noor, who moved my mug"),
+        ("will", "#b", 120, "the mug moved again, @noor"),
+    )
+    assert found(retriever, "Where did Noor move to?")[0] == "It is done, I moved to Leeds this week"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("Where did you grow up?", "i grew up between a lake and a cement works"),
+        ("Which bike are you riding?", "the bike i rode was a turquoise one"),
+    ],
+)
+def test_a_verb_is_found_in_all_its_forms(talk: Talk, asked: str, told: str) -> None:
+    retriever = talk(
+        ("mira", "#a", 1, told), ("mira", "#a", 40, "soup again"), ("noor", "#b", 80, "soup for all")
+    )
+    assert set(lexical.terms(asked)) & {"grow", "riding"}
+    assert found(retriever, asked)[0] == told
+    assert len(found(retriever, asked)) == 1
+
+
 def test_a_named_channel_weighs_more(talk: Talk) -> None:
     retriever = talk(
         ("noor", "#food", 0, "soup again"),
