@@ -47,6 +47,7 @@ class SessionStore:
         self._file = file
         self._lock = threading.RLock()
         self._discarded: set[str] = set()
+        self._read: dict[tuple[str, bool], tuple[tuple[int, int], Sequence[Turn]]] = {}
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file, timeout=10, isolation_level=None, check_same_thread=False)
@@ -141,9 +142,16 @@ class SessionStore:
     def turns(self, session_id: str, *, alternatives: bool = False) -> Sequence[Turn]:
         """The messages of a chat in their order; with `alternatives`, replaced replies too."""
         self.get(session_id)
-        where = "session = ?" if alternatives else "session = ? AND active = 1"
-        rows = self.rows(f"SELECT * FROM turns WHERE {where} ORDER BY number, n", (session_id,))
-        return [turn_of(row) for row in rows]
+        with self._lock:
+            # one turn asks for them several times
+            version = (self.rows("PRAGMA data_version")[0][0], self._db.total_changes)
+            known = self._read.get((session_id, alternatives))
+            if known is None or known[0] != version:
+                where = "session = ?" if alternatives else "session = ? AND active = 1"
+                rows = self.rows(f"SELECT * FROM turns WHERE {where} ORDER BY number, n", (session_id,))
+                known = (version, tuple(turn_of(row) for row in rows))
+                self._read = {(session_id, alternatives): known}
+            return known[1]
 
     def turn(self, turn_id: str) -> Turn:
         """One message. Raises SessionError when there is none of that id."""
