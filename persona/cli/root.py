@@ -26,6 +26,7 @@ _COMMANDS = {
     "people": "persona.cli.people:people",
     "memory": "persona.cli.memory:memory",
     "sessions": "persona.cli.sessions:sessions",
+    "eval": "persona.cli.eval:eval_",
     "models": "persona.cli.models:models",
     "doctor": "persona.cli.doctor:doctor",
     "config": "persona.cli.settings:config",

@@ -7,6 +7,7 @@ import pytest
 
 from knowledge import locomo
 from knowledge.errors import PersonaError
+from persona.cli.root import run
 
 SAMPLE = {
     "sample_id": "x",
@@ -65,3 +66,37 @@ def test_another_file_is_an_error_with_a_remedy(tmp_path: Path, content: str) ->
     with pytest.raises(PersonaError) as caught:
         locomo.evaluate(file)
     assert caught.value.hint
+
+
+def test_weaker_ways_to_rank_stand_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "locomo.json"
+    file.write_text(json.dumps([SAMPLE]), encoding="utf-8")
+    variants = locomo.evaluate(file, (1, 3))["variants"]
+    assert set(variants) == {locomo.WORDS_ONLY, locomo.VECTORS, locomo.BM25}
+    # three messages among the first three: whatever ranks all of them finds all
+    assert variants[locomo.VECTORS]["recall"]["3"] == 1.0
+    assert 0 < variants[locomo.BM25]["recall"]["1"] <= 1.0
+    assert variants[locomo.WORDS_ONLY]["recall"]["3"] == 1.0
+
+
+def test_the_command_gives_what_is_promised(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "locomo.json"
+    file.write_text(json.dumps([SAMPLE]), encoding="utf-8")
+    assert run(["eval", "locomo", str(file), "--k", "3,1", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    promised = {
+        "questions",
+        "recall",
+        "by_category",
+        "served_tokens_mean",
+        "query_ms_p50",
+        "query_ms_p95",
+    }
+    assert promised < set(result)
+    assert list(result["recall"]) == ["1", "3"]
+    assert run(["eval", "locomo", str(file), "--k", "1"]) == 0
+    shown = capsys.readouterr().out
+    assert locomo.VECTORS in shown
+    assert run(["eval", "locomo", str(file), "--k", "0"]) == 2
+    assert run(["eval", "locomo", str(tmp_path / "none.json"), "--json"]) == 1
+    assert "→" in capsys.readouterr().err
