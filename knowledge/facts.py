@@ -18,8 +18,8 @@ from knowledge.sentences import sentences
 
 Origin = Literal["rules", "model"]
 
-SURE, LIKELY = 0.9, 0.6
-"""Confidence in a statement whose attribute a rule names, and in any other."""
+SURE, LIKELY, UNSURE = 0.9, 0.6, 0.4
+"""Confidence in a statement whose attribute a rule names, in any other, and in what a model picked out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ def statements(text: str, now: datetime) -> list[Statement]:
     several attributes gives one statement for each."""
     found: list[Statement] = []
     for sentence in sentences(text):
-        if not _tells(sentence):
+        if not tells(sentence):
             continue
         settled = list(dict.fromkeys(_attributes(sentence)))
         if not settled and not _REMEMBER.search(sentence) and not _states(sentence):
@@ -200,7 +200,8 @@ _PASSING = re.compile(
 _LEAST_TERMS = 1
 
 
-def _tells(sentence: str) -> bool:
+def tells(sentence: str) -> bool:
+    """Whether a sentence states anything: no question, no supposition, not politeness alone."""
     return not _NOT_TOLD.search(sentence) and len(terms(sentence)) >= _LEAST_TERMS
 
 

@@ -8,7 +8,11 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from knowledge.facts import Fact, Statement, in_force, statements
+from knowledge.facts import UNSURE, Fact, Statement, in_force, statements, tells
+from knowledge.reldates import resolved
+from knowledge.sentences import sentences
+from knowledge.text import one_line
+from persona.chat.lines import USER, Line, by_number
 from persona.chat.store import SessionStore
 from persona.chat.turns import Turn
 
@@ -28,6 +32,24 @@ class FactBook:
             for statement in statements(turn.text, turn.created_at.astimezone())
         ]
         self.add(found)
+
+    def learn_lines(self, lines: Iterable[Line], turns: Sequence[Turn]) -> None:
+        """Write down what a model picked out of the users' `turns`: sentences of theirs, word for word,
+        in lines that cite one exchange each. What is known of a sentence already stays as it is."""
+        picked = {
+            (line.numbers[0], line.text) for line in lines if line.speaker == USER and not line.numbers[1:]
+        }
+        known = {(fact.sources[0], fact.text) for fact in self.told(turns[0].session_id)} if turns else set()
+        self.add(
+            [
+                (turn, Statement(said, resolved(said, turn.created_at.astimezone()), None, UNSURE, "model"))
+                for number, beside in by_number(turns).items()
+                for turn in beside
+                if turn.role == "user"
+                for said in sentences(turn.text)
+                if (number, one_line(said)) in picked and (turn.id, said) not in known and tells(said)
+            ]
+        )
 
     def add(self, found: Sequence[tuple[Turn, Statement]]) -> None:
         """Write down statements, each with the turn that proves it."""

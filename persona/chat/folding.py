@@ -157,6 +157,7 @@ class Folder:
             fits = self._counter.texts([str(other) for other in (*kept, line)]) <= tokens
             if grounded(line, said) and fits:
                 kept.append(line)
+        self._facts.learn_lines(kept, turns)
         dropped = len(proposed) - len(kept)
         if kept:
             return kept, dropped, ""

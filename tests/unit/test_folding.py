@@ -12,6 +12,7 @@ from house import NOW, House, chat, make_house, memory
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from knowledge.facts import LIKELY
 from persona.backends.base import Prompt
 from persona.chat.events import PromptReady, TurnRequest
 from persona.chat.lines import by_number, grounded, parse
@@ -65,6 +66,26 @@ def test_lines_that_do_not_hold_are_dropped_and_quotes_stand_in(house: House) ->
     assert (first.made_by, first.dropped) == ("extractive", 2)
     assert first.note == "no line of the model's was in its turns"
     assert first.as_json()["made_by"] == "extractive"
+
+
+def test_a_sentence_that_the_model_picks_out_is_a_fact_which_is_less_sure(house: House) -> None:
+    said = "Basalt counters suit rainy kitchens. My friend is called Ida. Do basalt counters crack?"
+    house.backend.summarise = lambda prompt: (
+        "- (turn 1) user: Basalt counters suit rainy kitchens.\n- (turn 1) user: My friend is called Ida.\n"
+        "- (turn 1) user: Do basalt counters crack?\n- (turn 1) user: basalt suits rainy kitchens"
+    )
+    session_id = house.say(said, compression="abstractive").session_id
+    for n in range(14):
+        house.say(
+            f"My friend number {n} is called Person{n}.", session_id=session_id, compression="abstractive"
+        )
+        house.engine.idle(session_id)
+    told = [f for f in house.engine.facts.told(session_id) if f.number == 1]
+    assert [(f.text, f.origin) for f in told] == [
+        ("My friend is called Ida.", "rules"),
+        ("Basalt counters suit rainy kitchens.", "model"),
+    ]
+    assert told[1].confidence < LIKELY
 
 
 def test_a_model_that_fails_is_no_reason_not_to_fold(house: House) -> None:
