@@ -156,6 +156,17 @@ def set_value(key: str, value: str, file: Path | None = None) -> Any:
     return stored
 
 
+def over(settings: Settings, changes: Mapping[str, Mapping[str, Any]], file: Path) -> Settings:
+    """`settings` with `changes`, by section, laid over them. file: where they came from, for errors.
+
+    Raises SettingsError as `load` does.
+    """
+    layer: dict[str, Any] = settings.model_dump()
+    for section, values in changes.items():
+        layer[section] = {**layer.get(section, {}), **values}
+    return _validate(layer, {}, file)
+
+
 def _load(file: Path) -> tuple[Settings, dict[str, str]]:
     layer = _read(file)
     origin = {

@@ -62,6 +62,14 @@ def open_engine(
     )
 
 
+def put_together(
+    settings: Settings, *, memory: "MemoryStore", sessions: SessionStore, backend: Backend
+) -> Engine:
+    """An engine of parts that are open already, for measuring; whoever opened them closes them."""
+    card = load_or_make(paths.card_file(), memory)
+    return Engine(memory=memory, sessions=sessions, backend=backend, settings=settings, card=card)
+
+
 class LazyBackend:
     """A backend that is opened by the first call that needs it, once, from whatever thread."""
 

@@ -121,6 +121,24 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX facts_of_turn ON facts(turn);
         """,
     ),
+    (
+        # A blind choice between two replies to one message. It names them and copies nothing, so that
+        # what is deleted or forgotten takes its choices along. "left" and "right" are where the replies
+        # stood: a leaning to one side would look like a preference otherwise.
+        "choices between two replies",
+        """
+        CREATE TABLE choices (
+            n INTEGER PRIMARY KEY,
+            left_turn TEXT NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
+            right_turn TEXT NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
+            left_arm TEXT NOT NULL,
+            right_arm TEXT NOT NULL,
+            picked TEXT NOT NULL CHECK (picked IN ('left', 'right', 'alike', 'neither')),
+            at TEXT NOT NULL
+        );
+        CREATE INDEX choices_of_turns ON choices(left_turn, right_turn);
+        """,
+    ),
 )
 
 

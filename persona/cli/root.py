@@ -27,6 +27,7 @@ _COMMANDS = {
     "memory": "persona.cli.memory:memory",
     "sessions": "persona.cli.sessions:sessions",
     "eval": "persona.cli.eval:eval_",
+    "ab": "persona.cli.ab:ab",
     "models": "persona.cli.models:models",
     "doctor": "persona.cli.doctor:doctor",
     "config": "persona.cli.settings:config",

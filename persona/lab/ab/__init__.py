@@ -1,0 +1,1 @@
+"""A/B: the same conversation under different settings, measured; and the choices people made blind."""
