@@ -92,6 +92,10 @@ class StoredMessage:
     flags: tuple[str, ...] = ()
 
 
+MOST_LISTED = 10_000
+"""Problems of one export that are listed one by one: a file of garbage has millions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One record or file that was skipped or failed: where, and why."""
@@ -130,13 +134,19 @@ class ImportReport:
         self.seen += 1
         self.skipped[reason] += 1
         if place:
-            self.problems.append(Problem(place, reason))
+            self._list(Problem(place, reason))
 
     def fail(self, place: str, reason: str) -> None:
         """Count one record that could not be read; it is kept with its reason."""
         self.seen += 1
         self.failed += 1
-        self.problems.append(Problem(place, reason))
+        self._list(Problem(place, reason))
+
+    def _list(self, problem: Problem) -> None:
+        if len(self.problems) < MOST_LISTED:
+            self.problems.append(problem)
+        elif len(self.problems) == MOST_LISTED:
+            self.problems.append(Problem(problem.place, "and more, counted but not listed"))
 
     def adds_up(self) -> bool:
         """Whether every record seen is accounted for."""

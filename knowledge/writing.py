@@ -8,7 +8,7 @@ adds to an unchanged message (that it opened a thread) is filled in.
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, overload
 
 from knowledge.records import UNRESOLVED, ImportReport, Kind, Message
@@ -229,8 +229,13 @@ def micro(when: None) -> None: ...
 @overload
 def micro(when: datetime | None) -> int | None: ...
 def micro(when: datetime | None) -> int | None:
-    """Microseconds since 1970, exactly; `timestamp()` would go through a float."""
-    return None if when is None else (when - _EPOCH) // _MICROSECOND
+    """Microseconds since 1970, exactly; `timestamp()` would go through a float.
+
+    At the two ends of time it stays two days within, so that every zone can tell it.
+    """
+    return None if when is None else min(max((when - _EPOCH) // _MICROSECOND, _FIRST), _LAST)
 
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_FIRST = (datetime(1, 1, 3, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime(9999, 12, 29, tzinfo=UTC) - _EPOCH) // _MICROSECOND

@@ -10,11 +10,13 @@ import bz2
 import gzip
 import io
 import lzma
+import os
 import stat
 import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
@@ -22,6 +24,7 @@ from typing import Any, BinaryIO, cast
 
 from knowledge.errors import ImportFailed
 from knowledge.importers.source import (
+    DEEPEST,
     UNREADABLE,
     FileBox,
     FolderBox,
@@ -42,6 +45,10 @@ _COMPRESSED: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"\xfd7zXZ\x00": lzma.open,
 }
 _CHUNK = 1 << 20
+_ENTRY = 160
+"""Bytes of a zip's directory for each member that is allowed: more of them would fill the memory."""
+_END = b"PK\x05\x06"
+"""Where a zip's directory ends; what follows tells its size, and a comment of up to 64 KB."""
 _ENDINGS = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 
 
@@ -54,6 +61,8 @@ class ZipBox:
     """
 
     def __init__(self, label: Path, file: Path | BinaryIO, packed: int, limits: Limits) -> None:
+        if (directory := _directory_size(file)) > limits.members * _ENTRY:
+            raise _refused(label, f"a directory of {directory} bytes, too many members")
         try:
             self._zip = zipfile.ZipFile(file)
         except UNREADABLE as error:
@@ -92,7 +101,7 @@ class TarBox:
         self._infos: dict[str, tarfile.TarInfo] = {}
         count = total = 0
         try:
-            self._tar = tarfile.TarFile(fileobj=file)
+            self._tar = tarfile.TarFile(fileobj=cast(Any, _Frugal(file)))
             for info in self._tar:
                 count, total = count + 1, total + info.size
                 _check(label, count, total, packed, limits)
@@ -103,6 +112,8 @@ class TarBox:
                     f"{label} is a damaged tar archive", "Export or download it again."
                 ) from error
             self.refused.append(Problem(str(label), "the archive breaks off"))
+        else:
+            self._tar.fileobj = file
 
     def _add(self, info: tarfile.TarInfo) -> None:
         name = str(PurePosixPath(info.name))
@@ -121,6 +132,21 @@ class TarBox:
         return cast(BinaryIO, stream)
 
 
+class _Frugal:
+    """A stream for reading a tar's headers: one that claims to be megabytes long breaks the archive off."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.seek = stream.seek
+        self.tell = stream.tell
+
+    def read(self, size: int) -> bytes:
+        """As the stream's own. Raises ValueError for what no header needs."""
+        if size > _CHUNK:
+            raise ValueError("header too long")
+        return self._stream.read(size)
+
+
 def open_source(path: Path, limits: Limits) -> Source:
     """The file, folder or archive at `path`, told apart by content.
 
@@ -130,6 +156,8 @@ def open_source(path: Path, limits: Limits) -> Source:
         raise ImportFailed(f"{path} does not exist", "Check the spelling of the path.")
     if path.is_dir():
         return Source(path, FolderBox(path))
+    if not path.is_file():
+        raise ImportFailed(f"{path} is neither a file nor a folder", "Save what it gives as a file first.")
     try:
         box = FileBox(path)
         with open(path, "rb") as stream:
@@ -241,6 +269,22 @@ def _laid_aside(label: Path, stream: BinaryIO, packed: int, limits: Limits) -> t
     return file, whole
 
 
+def _directory_size(file: Path | BinaryIO) -> int:
+    """Bytes of a zip's directory as its end tells it (zip64's too), 0 where there is no end."""
+    with open(file, "rb") if isinstance(file, Path) else nullcontext(file) as stream:
+        size = stream.seek(0, os.SEEK_END)
+        stream.seek(max(0, size - (1 << 16) - 22))
+        tail = stream.read()
+    found = tail[tail.rfind(_END) :][:22] if _END in tail else b""
+    if len(found) < 22:
+        return 0
+    told = int.from_bytes(found[12:16], "little")
+    large = tail.rfind(b"PK\x06\x06")  # zip64
+    if large >= 0:
+        told = int.from_bytes(tail[large + 40 : large + 48], "little")
+    return min(told, size)
+
+
 def _opener(head: bytes) -> Callable[[BinaryIO], Any] | None:
     return next((opener for mark, opener in _COMPRESSED.items() if head.startswith(mark)), None)
 
@@ -282,6 +326,8 @@ def _unsafe(name: str, *, link: bool) -> str:
         return "absolute path in the archive"
     if ".." in path.parts:
         return "path leaves the archive's folder"
+    if len(path.parts) > DEEPEST:
+        return "folders too deep"
     return "link in the archive" if link else ""
 
 

@@ -21,11 +21,20 @@ def header(head: bytes) -> list[str]:
         return []
 
 
-def rows(stream: BinaryIO) -> Iterator[Row]:
-    """Every row below the header. Raises ValueError or csv.Error where the file is no CSV any more."""
+def lines(stream: BinaryIO) -> Iterator[str]:
+    """Lines with their ends, for the library's readers; bytes that are no UTF-8 are replaced.
+
+    Endless lines come in pieces, and an endless cell becomes a csv.Error.
+    """
     csv.field_size_limit(_LONGEST)  # the library has one limit for the whole program
     text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
-    reader = csv.reader(text)
+    while line := text.readline(_LONGEST):
+        yield line
+
+
+def rows(stream: BinaryIO) -> Iterator[Row]:
+    """Every row below the header. Raises ValueError or csv.Error where the file is no CSV any more."""
+    reader = csv.reader(lines(stream))
     names = next(reader, [])
     for cells in reader:
         if cells:

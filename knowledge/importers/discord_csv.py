@@ -5,12 +5,12 @@ Written by reading its source (Tyrrrz/DiscordChatExporter, CsvMessageWriter, sin
 
 import csv
 import hashlib
-import io
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
+from knowledge.importers.csv_rows import lines
 from knowledge.importers.discord_text import BROKEN, archive_id, channel_name, person, plain
 from knowledge.importers.source import UNREADABLE, Source
 from knowledge.records import Identity, ImportReport, Kind, Message
@@ -48,8 +48,7 @@ def read(source: Source, name: str, report: ImportReport) -> Iterator[Message]:
         report.notices.append(NOTICE)
     conversation = _conversation(name)
     with source.open(name) as stream:
-        text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
-        for row in csv.DictReader(text, delimiter=_delimiter(source, name) or ","):
+        for row in csv.DictReader(lines(stream), delimiter=_delimiter(source, name) or ","):
             try:
                 message = _message(row, *conversation)
             except BROKEN as error:

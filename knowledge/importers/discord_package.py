@@ -6,13 +6,13 @@ places in the JSON files of the folders at the top.
 """
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from knowledge.importers.csv_rows import lines
 from knowledge.importers.discord_text import (
     BROKEN,
     archive_id,
@@ -193,5 +193,4 @@ def _rows(source: Source, name: str) -> Iterator[Any]:
             next(items)
             yield from items
         else:
-            text = io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline="")
-            yield from csv.DictReader(text)
+            yield from csv.DictReader(lines(stream))

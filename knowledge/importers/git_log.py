@@ -28,8 +28,8 @@ _TRAILER = re.compile(r"[A-Za-z0-9][\w-]*: .*|[ \t].*|\(cherry picked from commi
 _MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 _LINE = 1 << 20
 """Bytes of one line; what is beyond in it starts a new one."""
-_MOST_LINES = 20_000
-"""Lines of one commit message; the rest is left out."""
+_LONGEST = 1 << 20
+"""Bytes of one commit; the rest is left out."""
 
 _LOG = (
     "git -c log.showSignature=false -c gpg.program=false -c core.fsmonitor=false --no-pager log "
@@ -119,13 +119,15 @@ def _messages(stream: BinaryIO, place: str, file: str, report: ImportReport) -> 
 def _commits(stream: BinaryIO) -> Iterator[list[bytes]]:
     """The lines of each commit, without its list of files; a lone CR ends no line."""
     lines: list[bytes] = []
+    size = 0
     while line := stream.readline(_LINE):
         if _COMMIT.match(line):
             if lines:
                 yield lines
-            lines = [line]
-        elif lines and len(lines) < _MOST_LINES and not line.startswith(b":"):
+            lines, size = [line], 0
+        elif lines and size < _LONGEST and not line.startswith(b":"):
             lines.append(line)
+            size += len(line)
     if lines:
         yield lines
 

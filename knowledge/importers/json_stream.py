@@ -163,7 +163,8 @@ class _Reader:
     def _more(self) -> None:
         if self._ended or len(self._text) - self._at > _LARGEST:
             raise ValueError("JSON breaks off")
-        data = self._stream.read(_CHUNK)
+        # as much again as there is: a value that goes on and on is parsed anew a few times only
+        data = self._stream.read(max(_CHUNK, len(self._text) - self._at))
         self._ended = not data
         self._text = self._text[self._at :] + self._decode(data, self._ended)
         self._at = 0

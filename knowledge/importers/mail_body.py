@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from email.message import Message
+from itertools import islice
 from typing import Any
 
 from inscriptis import get_text
@@ -19,18 +20,19 @@ _QUOTES = (
 _REST = "//*[@id='divRplyFwdMsg' or @id='appendonsend' or @id='zwchr']"
 _LARGEST = 2 << 20
 _DEPTH = 30
-"""Characters of HTML, and levels of nesting, beyond which a mail is not looked into."""
+_MOST_PARTS = 200
+"""Bytes of a text, levels of nesting and texts in one mail, beyond which it is not looked into."""
 
 
 def body_text(message: Message) -> str:
     """The decoded body: plain text where there is some, else the HTML as text; "" when neither."""
-    texts = (_shown(part) for part in _parts(message, _DEPTH))
+    texts = (_shown(part) for part in islice(_parts(message, _DEPTH), _MOST_PARTS))
     return "\n\n".join(text for text in texts if text.strip()).strip("\n")
 
 
 def body_source(message: Message) -> str:
     """The body as it was sent, decoded only: what identifies it, whatever is made of it later."""
-    return "\n\n".join(_decoded(part) for part in _parts(message, _DEPTH))
+    return "\n\n".join(_decoded(part) for part in islice(_parts(message, _DEPTH), _MOST_PARTS))
 
 
 def _shown(part: Message) -> str:
@@ -75,7 +77,7 @@ def _best(children: list[Message], depth: int) -> list[Message]:
 def _decoded(part: Message) -> str:
     """The payload as text, whatever charset it claims; never raises."""
     payload = part.get_payload(decode=True)
-    data = payload if isinstance(payload, bytes) else b""
+    data = payload[:_LARGEST] if isinstance(payload, bytes) else b""
     claimed = _parameter(part, "charset") or "utf-8"
     for charset in (claimed, "utf-8", "cp1252"):
         try:
@@ -120,7 +122,7 @@ def html_text(html: str) -> str:
     from lxml import etree  # type: ignore[import-untyped, unused-ignore]
     from lxml.html import fromstring, tostring  # type: ignore[import-untyped, unused-ignore]
 
-    html = re.sub(r"<\?xml[^>]*\?>", "", html[:_LARGEST]).replace("\x00", "")
+    html = re.sub(r"<\?xml[^>]*\?>", "", html).replace("\x00", "")
     if not html.strip():
         return ""
     try:

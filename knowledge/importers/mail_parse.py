@@ -9,11 +9,30 @@ from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
 from email.utils import parseaddr, parsedate_to_datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from knowledge.importers.mail_body import body_source, body_text
 
-_PARSER = BytesParser(policy=policy.default)
+_LONGEST_HEADER = 16 << 10
+"""Characters of a header beyond which it is cut: the standard library's parser takes quadratic time."""
+
+
+@lru_cache(maxsize=256)
+def _parsed(name: str, value: str) -> str:
+    """A header's value by the standard library, which asks for a Content-Type anew with every part."""
+    return cast(str, policy.default.header_fetch_parse(name, value))
+
+
+class _Policy(policy.EmailPolicy):
+    """The default one, in bounded time."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:  # type: ignore[override]
+        """As the default. Raises all kinds of errors for malformed values, as the default does."""
+        return value if hasattr(value, "name") else _parsed(name, value[:_LONGEST_HEADER])
+
+
+_PARSER = BytesParser(policy=_Policy())
 _HIDDEN_AT = re.compile(r"^\s*(\S+) at (\S+\.\S+)(?:\s+\((.*)\))?\s*$", re.DOTALL)
 _MESSAGE_ID = re.compile(r"<([^<>]+)>")
 _PREFIX = re.compile(

@@ -60,6 +60,8 @@ _PGP_BLOCK = re.compile(
 )
 _PGP_HEAD = re.compile(r"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:\w+: .*\n)*\n?", re.MULTILINE)
 _LONGEST_TAIL = 8
+_LONGEST_LINE = 1000
+"""Characters beyond which a line is no attribution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +174,7 @@ def _attribution(lines: list[str], start: int) -> int:
     opened = bool(_OPENS.match(lines[start].strip()))
     for count in range(1, 5):
         line = lines[start + count - 1].strip() if start + count <= len(lines) else ""
-        if not line or _QUOTED.match(line) or len(joined) > 300:
+        if not line or _QUOTED.match(line) or len(joined) > 300 or len(line) > _LONGEST_LINE:
             return 0
         if not opened and count > 1 and _OPENS.match(line):
             return 0  # it begins on this line; the one above is the author's

@@ -15,8 +15,11 @@ _HEADER = re.compile(rb"^[!-9;-~]+[ \t]*:")
 _QUOTED_FROM = re.compile(rb"^>(>*From )")
 _LONGEST_LINE = 1 << 20
 
-LARGEST = 64 << 20
-"""Bytes of one message beyond which the rest of it (an attachment's tail) is not kept in memory."""
+LARGEST = 48 << 20
+"""Bytes of memory for one message, beyond which the rest of it (an attachment's tail) is not kept."""
+
+_A_LINE = 64
+"""Bytes that a line takes beside its own."""
 
 
 def split(stream: BinaryIO) -> Iterator[bytes]:
@@ -43,7 +46,7 @@ def split(stream: BinaryIO) -> Iterator[bytes]:
             separator = line
             continue
         blank = not line.strip()
-        size += len(line)
+        size += len(line) + _A_LINE
         if size <= LARGEST:
             message.append(_QUOTED_FROM.sub(rb"\1", line))
     if separator:
@@ -65,7 +68,7 @@ def _lines(stream: BinaryIO) -> Iterator[bytes]:
 def _limited(lines: Iterator[bytes]) -> Iterator[bytes]:
     size = 0
     for line in lines:
-        size += len(line)
+        size += len(line) + _A_LINE
         if size <= LARGEST:
             yield line
 

@@ -19,6 +19,8 @@ from knowledge.records import Identity, ImportReport, Kind, Message
 _SNIFFED = 64 << 10
 _LINE = 16 << 20
 """Longest line, in bytes: one record is far below it."""
+_LONGEST = 1 << 20
+"""Characters of one message in chat.md; what is beyond is left out."""
 _DATA = (b'"date"', b'"sender"', b'"body"', b'"quote"', b'"reactions"')
 _HEADER = re.compile(
     r"\[(?P<day>\d{4}-\d\d-\d\d),? (?P<time>\d\d:\d\d(?::\d\d)?)\] (?P<sender>[^\n]{1,200}?): (?P<body>.*)"
@@ -116,6 +118,7 @@ def _text(stream: BinaryIO) -> Iterator[dict[str, Any]]:
     """Records of chat.md, as data.json would have them."""
     begun: re.Match[str] | None = None
     body: list[str] = []
+    size = 0
     start = "utf-8-sig"
     while data := stream.readline(_LINE):
         line = data.decode(start, "replace").removesuffix("\n").removesuffix("\r")
@@ -124,9 +127,10 @@ def _text(stream: BinaryIO) -> Iterator[dict[str, Any]]:
         if header and (not body or not body[-1].strip()):
             if begun:
                 yield _of_text(begun, body)
-            begun, body = header, [header["body"]]
-        else:
+            begun, body, size = header, [header["body"]], 0
+        elif size <= _LONGEST:
             body.append(line)
+            size += len(line) + 1
     if begun:
         yield _of_text(begun, body)
 

@@ -14,7 +14,7 @@ from knowledge.records import ImportReport
 _MESSAGES, _REPLIES, _USERS, _CHANNEL = 0, 1, 3, 5
 """Chunk types of slackdump's archive that carry something to import."""
 
-_LINE = 64 << 20
+_LINE = 16 << 20
 """Longest chunk line that is read, in bytes; a page of Slack messages is far below it."""
 
 

@@ -33,6 +33,12 @@ UNREADABLE = (
 )
 """What opening or decoding a damaged member may raise; one such member must not stop the others."""
 
+DEEPEST = 64
+"""Folders within folders beyond which nothing is an export any more."""
+
+_LARGEST_JSON = 24 << 20
+"""Bytes of JSON that are parsed at once; the worst of it takes twenty-five times as much memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -127,9 +133,12 @@ class Source:
             return stream.read(size)
 
     def json(self, name: str) -> Any:
-        """A member parsed as JSON; raises one of `UNREADABLE`."""
+        """A member parsed as JSON at once; raises one of `UNREADABLE`, also for what is too large."""
         with self.open(name) as stream:
-            return json.loads(stream.read())
+            data = stream.read(_LARGEST_JSON + 1)
+        if len(data) > _LARGEST_JSON:
+            raise ValueError("too large to be parsed at once")
+        return json.loads(data)
 
 
 class EmptyBox:
@@ -152,12 +161,23 @@ class FolderBox:
         self.members: dict[str, Member] = {}
         for folder, folders, files in os.walk(root, onerror=self._refuse):
             folders.sort()
+            inside = Path(folder).relative_to(root)
+            if len(inside.parts) >= DEEPEST:
+                self.refused.append(Problem(str(inside), "folders too deep"))
+                folders.clear()
+                continue
             for file in sorted(files):
-                path = Path(folder, file)
-                status = path.lstat()
-                if stat.S_ISREG(status.st_mode):
-                    name = path.relative_to(root).as_posix()
-                    self.members[name] = Member(name, status.st_size, utc(status.st_mtime))
+                self._add(inside / file)
+
+    def _add(self, inside: Path) -> None:
+        try:
+            status = (self.root / inside).lstat()
+        except OSError as error:
+            return self._refuse(error)
+        if stat.S_ISREG(status.st_mode):
+            name = inside.as_posix()
+            self.members[name] = Member(name, status.st_size, utc(status.st_mtime))
+        return None
 
     def _refuse(self, error: OSError) -> None:
         self.refused.append(Problem(str(error.filename), error.strerror or "unreadable folder"))
