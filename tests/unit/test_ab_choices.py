@@ -105,6 +105,12 @@ def test_nothing_chosen_is_no_error(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_intervals_of_little() -> None:
     assert intervals.proportion(0, 0) == (0.0, 1.0)
+    assert intervals.proportion(5, 20) == (0.0866, 0.491)  # as scipy.stats.binomtest has it
+    assert (intervals.sign_test(0, 0), intervals.sign_test(4, 4), intervals.sign_test(3, 9)) == (
+        1.0,
+        1.0,
+        0.146,
+    )
     assert intervals.of_median([]) == (0.0, 0.0)
     low, high = intervals.of_median([1.0, 2.0, 3.0, 4.0, 100.0])
     assert 1.0 <= low <= 3.0 <= high <= 100.0

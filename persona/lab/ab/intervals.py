@@ -1,6 +1,7 @@
 """Intervals of 95 % for what A/B measures."""
 
 from collections.abc import Sequence
+from math import comb
 from statistics import median
 
 LEVEL = 0.95
@@ -9,19 +10,19 @@ _DRAWS = 2000
 
 def proportion(hits: int, asked: int) -> tuple[float, float]:
     """The exact (Clopper-Pearson) interval of a share; all of [0, 1] when nothing was asked."""
-    from scipy.stats import binomtest
+    from scipy.special import betaincinv
 
-    if not asked:
-        return 0.0, 1.0
-    found = binomtest(hits, asked).proportion_ci(LEVEL, method="exact")
-    return round(float(found.low), 4), round(float(found.high), 4)
+    tail = (1 - LEVEL) / 2
+    low = betaincinv(hits, asked - hits + 1, tail) if hits else 0.0
+    high = betaincinv(hits + 1, asked - hits, 1 - tail) if hits < asked else 1.0
+    return round(float(low), 4), round(float(high), 4)
 
 
 def sign_test(one: int, other: int) -> float:
     """The two-sided probability of a split at least this uneven when both are equally likely (exact)."""
-    from scipy.stats import binomtest
-
-    return round(float(binomtest(one, one + other).pvalue), 4) if one + other else 1.0
+    both = one + other
+    tail = sum(comb(both, n) for n in range(min(one, other) + 1))
+    return round(min(1.0, 2 * tail / 2**both), 4)
 
 
 def of_median(values: Sequence[float]) -> tuple[float, float]:
