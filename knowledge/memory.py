@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from knowledge import deletions, import_log, people
+from knowledge import deletions, import_log, people, voice
 from knowledge.archive import Archive, identities, moment
 from knowledge.embedding import Embedder
 from knowledge.embedding_process import EmbeddingProcess
@@ -140,6 +140,19 @@ class MemoryStore:
         """
         return self._retriever.search(
             query, now=now, budget_tokens=budget_tokens, cost=cost, k=k, context=context
+        )
+
+    def replies_like(
+        self, text: str, *, now: datetime, to: str | None, budget_tokens: int, cost: voice.LineCost
+    ) -> list[str]:
+        """A few of the owner's own replies to messages like `text`, the likest first: as examples of style.
+
+        to: who writes `text`, whose replies come first; None for the owner. cost: tokens of such lines.
+        """
+        ranking = self._retriever.rank(text, now=now)
+        timeline = self._retriever.timeline()
+        return voice.examples(
+            self._archive, timeline, ranking, to=to, budget_tokens=budget_tokens, cost=cost
         )
 
     def messages(

@@ -76,6 +76,9 @@ class MemorySettings(_Section):
     budget_tokens: int = Field(default=600, ge=0, le=3000)
     """Most tokens of memories in one prompt."""
 
+    style_tokens: int = Field(default=0, ge=0, le=1000)
+    """Most tokens of your own replies to similar messages, shown as examples of how you write; 0 for none."""
+
     embedding_model: str = ""
     """A sentence-transformers model name or folder; empty takes the bundled all-MiniLM-L6-v2."""
 

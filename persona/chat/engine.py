@@ -178,7 +178,8 @@ class Engine:
         asked = bool(request.text.strip())
         plan = self._manager.plan(draft if asked else replace(draft, message=None))
         found = self._retrieve(session_id, request, plan) if asked else ()
-        composed = self._manager.compose(plan, found)
+        examples = self._examples(request, plan) if asked else ()
+        composed = self._manager.compose(plan, found, examples)
         return self._ready(composed, plan), composed.memories
 
     def load(self) -> None:
@@ -215,7 +216,7 @@ class Engine:
             self.facts.learn([asked])
             plan = self._manager.plan(self._draft(asked.session_id, request, before=asked.number))
             found = self._retrieve(asked.session_id, request, plan, asked.number)
-            composed = self._manager.compose(plan, found)
+            composed = self._manager.compose(plan, found, self._examples(request, plan))
             prompt, tokens, memories = composed.prompt, composed.tokens, composed.memories
             recorder.memories = [MemoryRef(m.id, m.rank, m.score, m.why) for m in memories]
             yield Retrieved(memories)
@@ -247,7 +248,7 @@ class Engine:
 
         before: the number of the exchange it opens, None for the next one.
         """
-        room, cost = plan.budget.memory, self._manager.memory_cost
+        room, cost = plan.budget.memory - self._example_room(request, plan), self._manager.memory_cost
         if room <= 0:
             return ()
         remembers, shown = self._remembers(request), tuple(plan.scene.summaries)
@@ -268,6 +269,19 @@ class Engine:
         )
         both = [*told, *found] if question.is_on_the_user else [*found, *told]
         return [replace(memory, rank=rank) for rank, memory in enumerate(both, 1)]
+
+    def _examples(self, request: TurnRequest, plan: Plan) -> Sequence[str]:
+        """Replies of the owner's to messages like this one, where the settings have room for them."""
+        room = self._example_room(request, plan)
+        if not room:
+            return ()
+        return self.memory.replies_like(
+            request.text,
+            now=plan.scene.now,
+            to=request.correspondent,
+            budget_tokens=room,
+            cost=self._manager.example_cost,
+        )
 
     def _stream(
         self, prompt: Prompt, sampling: Sampling, cancel: threading.Event, recorder: ReplyRecorder
@@ -302,6 +316,7 @@ class Engine:
             thinking=self._thinks(request),
             partner=request.correspondent,
             before=before,
+            style_tokens=self._style_tokens(request),
         )
 
     def _draft_of(self, session_id: str) -> Draft:
@@ -334,6 +349,13 @@ class Engine:
 
     def _folds(self, request: TurnRequest) -> bool:
         return (request.compression or self.settings.chat.compression) != "off"
+
+    def _style_tokens(self, request: TurnRequest) -> int:
+        return self.settings.memory.style_tokens if self._remembers(request) else 0
+
+    def _example_room(self, request: TurnRequest, plan: Plan) -> int:
+        """Of the room for memories, what examples of style may take: never more than half of it."""
+        return min(self._style_tokens(request), plan.budget.memory // 2)
 
     def _memory_tokens(self, request: TurnRequest) -> int:
         """Room for memories. What the user told in this chat is served with the archive off, too."""

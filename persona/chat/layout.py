@@ -91,6 +91,11 @@ def memory_lines(memories: Sequence[Memory]) -> list[str]:
     return [text for _, _, text in sorted(lines.values(), key=lambda item: item[:2])]
 
 
+def example_lines(examples: Sequence[str]) -> list[str]:
+    """A heading and one line for each of the owner's replies that show how they write."""
+    return ["How you write:", *(f"- {_inline(text)}" for text in examples)]
+
+
 def build(scene: Scene) -> Prompt:
     """The prompt of one turn, or of the canonical history when `scene.message` is None."""
     system = _system_sections(scene)
@@ -124,8 +129,7 @@ def _system_sections(scene: Scene) -> list[Section]:
 def _tail_sections(scene: Scene, message: str) -> list[Section]:
     sections = []
     if scene.style_examples:
-        lines = "\n".join(f"- {_inline(s)}" for s in scene.style_examples)
-        sections.append(Section("style examples", f"How you write:\n{lines}"))
+        sections.append(Section("style examples", "\n".join(example_lines(scene.style_examples))))
     if scene.memories:
         lines = "\n".join(memory_lines(scene.memories))
         sections.append(Section("memories", f"<memories>\n{lines}\n</memories>"))

@@ -16,7 +16,7 @@ from persona.chat.budget import Budget, TokenCounter, readable, share, window_of
 from persona.chat.card import PersonaCard
 from persona.chat.fact_book import FactBook
 from persona.chat.folding import Folder, Interrupted, Job
-from persona.chat.layout import HistoryTurn, Scene, build, memory_lines
+from persona.chat.layout import HistoryTurn, Scene, build, example_lines, memory_lines
 from persona.chat.store import SessionStore, Turn
 from persona.config import Compression, Settings
 
@@ -37,7 +37,8 @@ class Draft:
 
     session_id: "" for a chat that is not begun yet.
     before: only exchanges before this number are history; None takes all. reply_tokens: the reserve
-    wanted for the reply. memory_tokens: the most for memories.
+    wanted for the reply. memory_tokens: the most for memories; style_tokens: for
+    examples of style, beside them.
     """
 
     session_id: str
@@ -49,6 +50,7 @@ class Draft:
     thinking: bool = False
     partner: str | None = None
     before: int | None = None
+    style_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +143,12 @@ class ConversationManager:
         first = numbers[-len(turns)] if turns else numbers[-1] + 1 if numbers else 1
         return Plan(replace(scene, turns=turns), budget, first)
 
-    def compose(self, plan: Plan, memories: Sequence[Memory]) -> Composed:
-        """The prompt of `plan` with its memories, exactly counted and never above the budget."""
-        scene = replace(plan.scene, memories=tuple(memories))
+    def compose(self, plan: Plan, memories: Sequence[Memory], examples: Sequence[str] = ()) -> Composed:
+        """The prompt of `plan` with its memories, exactly counted and never above the budget.
+
+        examples: replies of the owner's that show how they write, the first to go where room is short.
+        """
+        scene = replace(plan.scene, memories=tuple(memories), style_examples=tuple(examples))
         prompt = build(scene)
         tokens = self.counter.prompt(prompt)
         while tokens > plan.budget.prompt and (smaller := _smaller(scene)):
@@ -157,6 +162,10 @@ class ConversationManager:
         if not memories:
             return 0
         return self.counter.text("\n".join(("<memories>", *memory_lines(memories), "</memories>\n")))
+
+    def example_cost(self, examples: Sequence[str]) -> int:
+        """Tokens that examples of style take in a prompt, their heading included."""
+        return self.counter.texts(example_lines(examples)) if examples else 0
 
     def idle_fold(self, draft: Draft, cancel: threading.Event) -> None:
         """Fold when the history is above the high mark; nothing is folded when `cancel` is set meanwhile."""
@@ -207,7 +216,7 @@ class ConversationManager:
             window_of(info),
             base=self.counter.prompt(build(bare)),
             reply=draft.reply_tokens,
-            memory=readable(info, draft.memory_tokens),
+            memory=readable(info, draft.memory_tokens) + draft.style_tokens,
         )
 
     def _history(self, draft: Draft) -> list[Exchange]:
@@ -284,6 +293,8 @@ def _smaller(scene: Scene) -> Scene | None:
 
     Pieces are budgeted by their own tokens; joined they may take a few more, rarely.
     """
+    if scene.style_examples:
+        return replace(scene, style_examples=scene.style_examples[:-1])
     if scene.turns:
         return replace(scene, turns=scene.turns[1:])
     if scene.summaries:

@@ -28,7 +28,7 @@ def ab() -> None:
     metavar="NAMES_OR_FILE",
     default="off,extractive,abstractive",
     show_default=True,
-    help="Ready arms (also: oracle), or a TOML file of arms.",
+    help="Ready arms (also: voice, oracle), or a TOML file of arms.",
 )
 @click.option("--html", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write a page, too.")
 @click.option("--seed", metavar="N", type=click.IntRange(0, 2**31), default=0, show_default=True)

@@ -46,7 +46,10 @@ class Arm:
 
 READY = {
     name: Arm(name, {"chat": {"compression": name}}) for name in ("off", "extractive", "abstractive")
-} | {"oracle": Arm("oracle", {"chat": {"compression": "off"}, "memory": {"enabled": False}}, oracle=True)}
+} | {
+    "voice": Arm("voice", {"memory": {"style_tokens": 150}}),
+    "oracle": Arm("oracle", {"chat": {"compression": "off"}, "memory": {"enabled": False}}, oracle=True),
+}
 """Arms that need no file."""
 
 
