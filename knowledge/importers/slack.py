@@ -7,6 +7,7 @@ Day files are cut in the workspace's own time zone, so their names say nothing a
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from knowledge.importers.json_stream import array_items
@@ -20,6 +21,8 @@ _DAY_FILE = re.compile(r"^([^/]+)/\d{4}-\d\d-\d\d\.json$")
 _LISTS = ("channels.json", "groups.json", "mpims.json", "dms.json")
 _LISTING_MARKS = (b'"profile"', b'"real_name"', b'"members"', b'"creator"')
 _SPEECH = {None, "", "file_share", "me_message", "thread_broadcast"}
+_MOST_LISTED = 1_000_000
+"""Users, or conversations, of one export."""
 _AT_ONCE = 8 << 20
 """Bytes of a list that is parsed at once, which is quicker than item by item."""
 _BAD_RECORD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
@@ -91,7 +94,7 @@ def _load_directory(source: Source, directory: Directory, report: ImportReport) 
         if name not in source.members:
             continue
         try:
-            content = list(_records(source, name))
+            content = list(islice(filter(_has_id, _records(source, name)), _MOST_LISTED))
         except UNREADABLE as error:
             report.fail(name, f"unreadable: {type(error).__name__}")
             continue
@@ -176,6 +179,10 @@ def _is_listing(source: Source, name: str) -> bool:
     except UNREADABLE:
         return False
     return head.startswith(b"[") and b'"id"' in head and any(mark in head for mark in _LISTING_MARKS)
+
+
+def _has_id(record: object) -> bool:
+    return isinstance(record, dict) and "id" in record
 
 
 def _is_day(source: Source, name: str) -> bool:
