@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from persona.cli.interrupts import interrupt_cancels
 from persona.cli.options import Instant
 from persona.cli.output import emit, json_option, note, progress, say, table
 
@@ -69,8 +70,13 @@ def run(
         runs.forget(course, chosen, settings, folder)
     elif runs.unfinished(course, chosen, settings, folder):
         note("going on with the run that was stopped (--fresh begins anew)")
-    with closing(open_memory(settings)) as memory, progress() as report:
-        found = figures.document(course, runs.run(course, chosen, settings, memory, folder, report))
+    with closing(open_memory(settings)) as memory, interrupt_cancels() as stop, progress() as report:
+        try:
+            results = runs.run(course, chosen, settings, memory, folder, report, stop=stop)
+        except KeyboardInterrupt:
+            note("stopped; the same command goes on from here")
+            raise
+    found = figures.document(course, results)
     if page is not None:
         from persona.lab.ab.page import html
 

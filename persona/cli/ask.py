@@ -1,16 +1,15 @@
 """`persona ask`: one turn with the same engine as the app."""
 
-import signal
 import sys
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from knowledge.text import one_line, printable
+from persona.cli.interrupts import interrupt_cancels
 from persona.cli.options import Instant
 from persona.cli.output import emit, json_option, name_stages, note
 from persona.cli.rows import memory_row
@@ -102,7 +101,7 @@ def run_turn(engine: "Engine", request: "TurnRequest", stream: bool) -> "TurnFin
     from persona.chat.events import TurnFinished
 
     finished = None
-    with _interrupt_cancels() as cancel:
+    with interrupt_cancels() as cancel:
         for event in engine.turn(request, cancel):
             match event:
                 case TextDelta(text=text) if stream:
@@ -118,21 +117,6 @@ def run_turn(engine: "Engine", request: "TurnRequest", stream: bool) -> "TurnFin
         click.echo()
     assert finished is not None, "the engine ends every turn with TurnFinished, or raises"
     return finished
-
-
-@contextmanager
-def _interrupt_cancels() -> Iterator[threading.Event]:
-    cancel = threading.Event()
-
-    def stop(signum: int, frame: object) -> None:
-        cancel.set()
-        signal.signal(signal.SIGINT, before)
-
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield cancel
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _answer(finished: "TurnFinished") -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A/B runs over a scripted model: what each arm is shown, what is counted, and that a stop loses nothing."""
 
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def measure(
     chosen = arms.chosen(",".join(names))
     report = given.get("report", lambda now: None)
     course = Course(script, 7, START)
-    return run(course, chosen, BASE, Shelves(), tmp_path / "ab", report, opener)  # type: ignore[arg-type]
+    return run(course, chosen, BASE, Shelves(), tmp_path / "ab", report, opener, given.get("stop"))  # type: ignore[arg-type]
 
 
 def said(result: ArmResult) -> list[tuple[str, int]]:
@@ -136,6 +137,22 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path: Path, models: list[Parr
     assert len(models[before].prompts) == len(SCRIPT.steps) - stopped_at
     assert said(gone_on) == said(whole)
     assert not unfinished(course, chosen, BASE, tmp_path / "ab")
+
+
+def test_an_interrupt_leaves_the_step_for_the_next_time(tmp_path: Path, models: list[Parrot]) -> None:
+    stop = threading.Event()
+
+    def after_nine(now: Any) -> None:
+        if now.done == 9:
+            stop.set()
+
+    [whole] = measure(tmp_path / "whole", models, "extractive")
+    with pytest.raises(KeyboardInterrupt):
+        measure(tmp_path, models, "extractive", report=after_nine, stop=stop)
+    assert models[-1].closed
+    [gone_on] = measure(tmp_path, models, "extractive")
+    assert said(gone_on) == said(whole)
+    assert len(models[-1].prompts) == len(SCRIPT.steps) - 9
 
 
 def test_a_turn_that_was_killed_is_run_again(tmp_path: Path, models: list[Parrot]) -> None:

@@ -22,7 +22,7 @@ def sign_test(one: int, other: int) -> float:
     """The two-sided probability of a split at least this uneven when both are equally likely (exact)."""
     both = one + other
     tail = sum(comb(both, n) for n in range(min(one, other) + 1))
-    return round(min(1.0, 2 * tail * 0.5**both), 4)
+    return round(min(1.0, 2 * tail / (1 << both)), 4)
 
 
 def of_median(values: Sequence[float]) -> tuple[float, float]:

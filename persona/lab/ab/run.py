@@ -82,11 +82,13 @@ def run(
     folder: Path,
     report: Report,
     opener: Callable[[ModelSettings], Backend] = models.open_backend,
+    stop: threading.Event | None = None,
 ) -> list[ArmResult]:
     """Every arm, one after the other, each with a model opened for it alone.
 
-    folder: where unfinished runs are kept. Raises SettingsError and ModelError before anything runs
-    when an arm cannot be, and whatever a turn raises.
+    folder: where unfinished runs are kept. stop: raises KeyboardInterrupt within a token once it is set,
+    with the step that was under way left for the next time. Raises SettingsError and ModelError before
+    anything runs when an arm cannot be, and whatever a turn raises.
     """
     settings = [arm.settings(base) for arm in arms]
     work = folder / _digest(course, arms, settings)
@@ -99,7 +101,8 @@ def run(
         with closing(backend), closing(sessions):
             engine = put_together(theirs, memory=memory, sessions=sessions, backend=backend)
             engine.load()
-            runner = _Runner(course, engine, backend, Journal(place / "rows.jsonl"), place)
+            journal = Journal(place / "rows.jsonl")
+            runner = _Runner(course, engine, backend, journal, place, stop or threading.Event())
             rows = runner.oracle(arm.name, report) if arm.oracle else runner.conversation(arm.name, report)
             results.append(ArmResult(arm, tuple(rows), backend.info))
     shutil.rmtree(work)
@@ -135,13 +138,20 @@ class _Runner:
     """Runs one arm; every row is written down before the next step begins."""
 
     def __init__(
-        self, course: Course, engine: Engine, backend: Metered, journal: Journal, place: Path
+        self,
+        course: Course,
+        engine: Engine,
+        backend: Metered,
+        journal: Journal,
+        place: Path,
+        stop: threading.Event,
     ) -> None:
         self._course = course
         self._engine = engine
         self._backend = backend
         self._journal = journal
         self._place = place
+        self._stop = stop
 
     def conversation(self, name: str, report: Report) -> list[Row]:
         """All turns in one chat; each probe on a fork of it."""
@@ -156,13 +166,12 @@ class _Runner:
                 if isinstance(step, Say):
                     if not prefilled:
                         # a probe, or a stop, left something else in the engine's cache
-                        self._engine.idle(session_id)
+                        self._idle(session_id)
                     row = self._say(number, step, session_id, sum(isinstance(r, TurnRow) for r in rows) + 1)
                 else:
                     row = self._probe(number, step, session_id, sum(isinstance(r, TurnRow) for r in rows))
                 prefilled = isinstance(step, Say)
-                rows.append(row)
-                self._journal.add(row)
+                self._keep(row, rows)
                 report(Progress(name, number + 1, len(steps)))
         return rows
 
@@ -175,10 +184,16 @@ class _Runner:
                 probe = self._course.script.steps[number]
                 assert isinstance(probe, Probe)
                 row = self._shown_the_proof(number, probe)
-                rows.append(row)
-                self._journal.add(row)
+                self._keep(row, rows)
                 report(Progress(name, done, len(asked)))
         return rows
+
+    def _keep(self, row: Row, rows: list[Row]) -> None:
+        """Write a row down, unless it was cut short."""
+        if self._stop.is_set():
+            raise KeyboardInterrupt
+        rows.append(row)
+        self._journal.add(row)
 
     def _shown_the_proof(self, number: int, probe: Probe) -> ProbeRow:
         steps = self._course.script.steps
@@ -211,7 +226,7 @@ class _Runner:
     def _say(self, number: int, step: Say, session_id: str, turn: int) -> TurnRow:
         before = self._backend.summaries
         _, done = self._turn(number, step.text, session_id, step.reply)
-        self._engine.idle(session_id)
+        self._idle(session_id)
         usage, summaries = done.usage or _NO_ANSWER, self._backend.summaries - before
         newest = max((s.n for s in self._engine.sessions.all_summaries(session_id)), default=0)
         return TurnRow(
@@ -256,11 +271,15 @@ class _Runner:
             ttft_ms=round(usage.ttft_ms, 2),
         )
 
+    def _idle(self, session_id: str) -> None:
+        self._engine.idle(session_id, self._stop)
+
     def _turn(
         self, number: int, text: str, session_id: str, reply: str | None, engine: Engine | None = None
     ) -> tuple[PromptReady, TurnFinished]:
         """One turn with the seed and time of its step. reply: what is stored in place of the answer."""
-        engine, cancel = engine or self._engine, threading.Event()
+        engine = engine or self._engine
+        cancel = self._stop if reply is None else threading.Event()
         request = TurnRequest(
             text, session_id, seed=self._course.seed + number, now=self._course.when(number)
         )
