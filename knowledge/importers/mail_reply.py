@@ -171,9 +171,10 @@ def _header_block(lines: list[str], start: int) -> int:
 def _attribution(lines: list[str], start: int) -> int:
     """How many lines an `On … wrote:` takes from `start`; 0 for none. It may be wrapped over four."""
     joined = ""
-    opened = bool(_OPENS.match(lines[start].strip()))
+    opened = bool(_OPENS.match(lines[start].strip().removeprefix("--- ")))
     for count in range(1, 5):
         line = lines[start + count - 1].strip() if start + count <= len(lines) else ""
+        line = line.removeprefix("--- ")  # Yahoo's
         if not line or _QUOTED.match(line) or len(joined) > 300 or len(line) > _LONGEST_LINE:
             return 0
         if not opened and count > 1 and _OPENS.match(line):
