@@ -233,7 +233,11 @@ def micro(when: datetime | None) -> int | None:
 
     At the two ends of time it stays two days within, so that every zone can tell it.
     """
-    return None if when is None else min(max((when - _EPOCH) // _MICROSECOND, _FIRST), _LAST)
+    if when is None:
+        return None
+    since = when - _EPOCH
+    count = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return count if _FIRST <= count <= _LAST else min(max(count, _FIRST), _LAST)
 
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

@@ -72,7 +72,7 @@ def kill_after(seconds: float, home: Path, export: Path) -> bool:
 
 
 def contents(home: Path) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], int, dict[str, Any]]:
-    """Rows of the archive, what a search for a word finds, how many wait, and vectors by message and passage."""
+    """Rows of the archive, what a search for a word finds, how many wait, and vectors by id and passage."""
     import chromadb
     from chromadb.config import Settings
 

@@ -120,7 +120,7 @@ def _convert(record: Mapping[str, Any], channel: str, directory: Directory) -> M
     thread = record.get("thread_ts")
     edited = record.get("edited")
     kind = _kind(record, directory)
-    text, flags = _words(record, kind, SlackText(directory.user_name, directory.channel_name))
+    text, flags = _words(record, kind, directory.text)
     return Message(
         id=f"slack:{channel}:{ts}",
         source="slack",

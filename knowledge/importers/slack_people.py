@@ -4,13 +4,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
-from knowledge.importers.slack_text import unescape
+from knowledge.importers.slack_text import SlackText, unescape
 from knowledge.records import Identity
 
 
-@dataclass(slots=True)
+@dataclass
 class Directory:
     """What an export says about its users and conversations; empty where it says nothing.
 
@@ -23,11 +24,18 @@ class Directory:
     channels: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)
     _shown: dict[str, str] = field(default_factory=dict)
+    _authors: dict[str, Identity] = field(default_factory=dict)
+
+    @cached_property
+    def text(self) -> SlackText:
+        """What turns stored text into what was read, with the names that are known here."""
+        return SlackText(self.user_name, self.channel_name)
 
     def add_users(self, records: object) -> None:
         """Take in the content of users.json."""
         self.users |= {user["id"]: user for user in _records(records)}
         self._shown.clear()
+        self._authors.clear()
 
     def add_channels(self, records: object, *, direct: bool = False) -> None:
         """Take in channels.json, groups.json, mpims.json or, `direct`, dms.json."""
@@ -76,10 +84,15 @@ class Directory:
     def author(self, record: Mapping[str, Any]) -> Identity:
         """The account behind a record: the user, else the bot, else whatever name it carries."""
         user = _text(record, "user") or _text(record.get("comment"), "user")
+        if known := self._authors.get(user):
+            return known
         if user:
             profile = record.get("user_profile")
             names = _names(self.users.get(user) or _as_user(profile), user)
-            return Identity(f"slack:{user}", names[0], names[1:])
+            found = Identity(f"slack:{user}", names[0], names[1:])
+            if user in self.users:
+                self._authors[user] = found
+            return found
         bot = _text(record, "bot_id")
         shown = _text(record, "username") or _text(record.get("bot_profile"), "name")
         if bot or shown:

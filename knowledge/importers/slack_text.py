@@ -20,7 +20,7 @@ class SlackText:
 
     def plain(self, text: str) -> str:
         """Mentions, links and dates spelled out; then `&lt; &gt; &amp;` unescaped, once."""
-        spelled = _TOKEN.sub(lambda match: self._token(match[1]), text)
+        spelled = _TOKEN.sub(lambda match: self._token(match[1]), text) if "<" in text else text
         return unescape(spelled)
 
     def from_blocks(self, blocks: object) -> str:
@@ -55,7 +55,7 @@ class SlackText:
 
 def unescape(text: str) -> str:
     """Slack's three entities back to characters, in one pass, so that `&amp;lt;` becomes `&lt;`."""
-    return _ENTITY.sub(lambda match: _CHARACTERS[match[1]], text)
+    return _ENTITY.sub(lambda match: _CHARACTERS[match[1]], text) if "&" in text else text
 
 
 def _special(command: str, label: str) -> str:
