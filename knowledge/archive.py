@@ -15,10 +15,13 @@ from typing import Any
 from knowledge.errors import ArchiveError
 from knowledge.records import Identity, ImportReport, Kind, Message, StoredMessage
 from knowledge.schema import migrate
+from knowledge.tombstones import Tombstones
 from knowledge.writing import write
 
 NOTES_OWNER = "notes:owner"
 """The author of notes: the owner, whoever that turns out to be."""
+
+_ALONE = "close it, and run `persona memory forget` to go on"
 
 CALLED = """
     SELECT COALESCE(p.person, p.key) FROM aliases a JOIN identities p ON p.key = a.identity WHERE a.folded {}
@@ -70,7 +73,8 @@ class Archive:
     def add(self, messages: Sequence[Message], report: ImportReport) -> None:
         """Store one batch, all of it or nothing, and count it in `report`."""
         with self.writing() as db:
-            write(db, messages, report)
+            stones = Tombstones(db)
+            write(db, stones.lets_in(messages, report) if stones else messages, report)
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -102,6 +106,20 @@ class Archive:
                     yield
             finally:
                 self._rehearsing = False
+
+    def scrub(self) -> None:
+        """Write the file anew, so that it and its log hold nothing but what is in force.
+
+        Raises ArchiveError while another program has the archive open and reads it.
+        """
+        with self._lock:
+            try:
+                self._db.execute("VACUUM")
+                ((busy, _, _),) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            except sqlite3.OperationalError as error:
+                raise ArchiveError(f"the archive cannot be written anew: {error}", _ALONE) from error
+        if busy:
+            raise ArchiveError("another program reads the archive", _ALONE)
 
     # Reading
 

@@ -9,6 +9,7 @@ have corrupted indexes of 1.5): a lock beside the folder lets one process write 
 """
 
 import os
+import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -194,6 +195,43 @@ class VectorIndex:
             self._connect()
             self._reset()
             self._collection = self._create()
+
+    def compact(self) -> int:
+        """Make the files anew with the vectors of what the archive still holds; returns how many went.
+
+        A kill loses vectors at most, which are then computed again. Raises ArchiveError while another
+        process fills the index.
+        """
+        if self.is_empty() or not self._folder.exists():
+            return 0
+        with self._lock, self._only_writer() as alone:
+            if not alone:
+                raise ArchiveError(
+                    "another program is at work on the index",
+                    "close the chat, and run `persona memory forget` to go on",
+                )
+            old = self._open()
+            held = {key for (key,) in self._archive.rows("SELECT key FROM speech")}
+            ids = old.get(include=[])["ids"]
+            kept = [id for id in ids if int(id.partition(".")[0]) in held]
+            fresh = VectorIndex(
+                self._folder.with_name(f"{self._folder.name}.part"), self._archive, self._embedder
+            )
+            fresh.take(old, kept)
+            self.close()
+            shutil.rmtree(self._folder)
+            fresh._folder.rename(self._folder)
+            return len(ids) - len(kept)
+
+    def take(self, other: Any, ids: Sequence[str]) -> None:
+        """Fill an index that is not there yet with vectors of another collection, and let go of it."""
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._connect()
+        collection = self._create()
+        for start in range(0, len(ids), _PIECES):
+            found = other.get(ids=list(ids[start : start + _PIECES]), include=["embeddings", "metadatas"])
+            collection.add(ids=found["ids"], embeddings=found["embeddings"], metadatas=found["metadatas"])
+        self.close()
 
     def close(self) -> None:
         """Let go of the files."""

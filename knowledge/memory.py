@@ -8,10 +8,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from knowledge import deletions, import_log, people, voice
+from knowledge import deletions, forgetting, import_log, people, voice
 from knowledge.archive import Archive, identities, moment
 from knowledge.embedding import Embedder
 from knowledge.embedding_process import EmbeddingProcess
+from knowledge.forgetting import Forgetting, What
 from knowledge.import_log import LoggedProblem
 from knowledge.importers import registry
 from knowledge.importers.meter import metered
@@ -151,9 +152,7 @@ class MemoryStore:
         """
         ranking = self._retriever.rank(text, now=now)
         timeline = self._retriever.timeline()
-        return voice.examples(
-            self._archive, timeline, ranking, to=to, budget_tokens=budget_tokens, cost=cost
-        )
+        return voice.examples(self._archive, timeline, ranking, to=to, budget_tokens=budget_tokens, cost=cost)
 
     def messages(
         self,
@@ -239,6 +238,29 @@ class MemoryStore:
     def key(self) -> bytes:
         """A random key of this archive alone, for what must be the same here and differ elsewhere."""
         return (self._archive.meta("archive") or "").encode()
+
+    # Forgetting
+
+    def plan_forgetting(self, what: What, value: str, *, mentions: bool = False) -> Forgetting:
+        """What forgetting would take; nothing is changed. Raises ArchiveError when there is no such thing."""
+        return forgetting.planned(self._archive, what, value, mentions=mentions)
+
+    def begin_forgetting(self, plan: Forgetting) -> None:
+        """Take it out of the archive, and note what else has to go until `finish_forgetting`."""
+        forgetting.begin(self._archive, plan)
+
+    def unfinished_forgetting(self) -> Forgetting | None:
+        """What was begun and not brought to its end, as after a kill."""
+        return forgetting.unfinished(self._archive)
+
+    def finish_forgetting(self) -> int:
+        """Make index and archive anew without a byte of it; returns how many vectors went.
+
+        Raises ArchiveError while another program is at work on either; it can be done again.
+        """
+        gone = self._index.compact()
+        forgetting.finish(self._archive)
+        return gone
 
     def close(self) -> None:
         """Close every file; the next call opens them again."""

@@ -98,6 +98,10 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE INDEX problems_by_import ON problems (import);
     """,
+    # 3: whom and what an import must not bring back, as keyed hashes.
+    """
+    CREATE TABLE tombstones (hash BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+    """,
 )
 
 

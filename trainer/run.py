@@ -19,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from persona.training_sets import SOURCES
 from trainer.dataset import rows as files
 from trainer.engines.base import Engine, Job, Outcome, StepReport, TrainingError, out_of_memory
 from trainer.engines.encode import Encoder
@@ -82,6 +83,7 @@ def run(
         return load(folder)
     folder.mkdir(parents=True, exist_ok=True)
     _write(folder / CONFIG, config)
+    _write(folder / SOURCES, {"sources": sorted({id for row in train for id in row.sources})})
     base = as_folder(model)
     encoder = Encoder(base)
     retries: list[str] = []

@@ -8,7 +8,7 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -237,9 +237,7 @@ class SessionStore:
         where = (turn.session_id, turn.number) if turn.role == "user" else (turn_id,)
         with self.writing() as db:
             gone = {row["id"] for row in db.execute(f"SELECT id FROM turns WHERE {whole}", where)}
-            made = db.execute("SELECT n, turns FROM summaries WHERE session = ?", (turn.session_id,))
-            stale = [(row["n"],) for row in made if gone & set(json.loads(row["turns"]))]
-            db.executemany("DELETE FROM summaries WHERE n = ?", stale)
+            unsummarise(db, turn.session_id, gone)
             db.execute(f"DELETE FROM turns WHERE {whole}", where)
 
     def search(self, text: str, limit: int = 50) -> Sequence[Turn]:
@@ -341,11 +339,37 @@ class SessionStore:
             except sqlite3.Error as error:
                 raise self._failed("read", error) from error
 
+    def scrub(self) -> None:
+        """Write the file anew, so that it and its log hold no byte of what was deleted.
+
+        Raises SessionError while another program holds the file; nothing is lost, and it can be done again.
+        """
+        with self.writing() as db:
+            db.execute("INSERT INTO turns_text(turns_text) VALUES ('rebuild')")
+        with self._lock:
+            try:
+                self._db.execute("VACUUM")
+                busy = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            except sqlite3.Error as error:
+                raise self._failed("written anew", error) from error
+        if busy:
+            raise SessionError(
+                "another program holds the chats", "close it, and run `persona memory forget` to go on"
+            )
+
     def _failed(self, what: str, error: sqlite3.Error) -> SessionError:
         return SessionError(
             f"the chats at {self._file} cannot be {what}: {error}",
             "check the free disk space and that no other program holds the file",
         )
+
+
+def unsummarise(db: sqlite3.Connection, session_id: str, gone: Set[str]) -> int:
+    """Delete every summary of a chat made of any of these turns (ids), and say how many those were."""
+    made = db.execute("SELECT n, turns FROM summaries WHERE session = ?", (session_id,))
+    stale = [(row["n"],) for row in made if not gone.isdisjoint(json.loads(row["turns"]))]
+    db.executemany("DELETE FROM summaries WHERE n = ?", stale)
+    return len(stale)
 
 
 _SESSIONS = (

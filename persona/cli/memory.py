@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from persona.cli.forget import forget
 from persona.cli.options import Instant
 from persona.cli.output import emit, json_option, note, progress, say, table
 from persona.cli.rows import memory_row
@@ -20,6 +21,9 @@ _CHARACTERS_A_TOKEN = 4
 @click.group()
 def memory() -> None:
     """Search and look after what the twin knows."""
+
+
+memory.add_command(forget)
 
 
 @memory.command()

@@ -1,0 +1,198 @@
+"""Forgetting: a person's words are in no file of the home any more, and no import brings them back."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from knowledge.memory import MemoryStore
+from persona import paths
+from persona.chat.card import load_or_make
+from persona.chat.fact_book import FactBook
+from persona.chat.opening import open_sessions
+from persona.chat.turns import MemoryRef
+from persona.cli.root import run
+
+PLANTED = [f"Quarzfink{n:02}x" for n in range(12)]
+CHAT = f"""\
+[03/04/2024, 09:00:00] Lena Weber: the {PLANTED[0]} sings at dawn behind the old cement works
+[03/04/2024, 09:01:00] Mira Sol: oh, i will listen
+[03/04/2024, 09:02:00] Lena Weber: bring {PLANTED[1]} then
+[03/04/2024, 09:05:00] Kofi Mensah: the ferry leaves at nine
+[13/04/2024, 09:05:00] Mira Sol: tell Lena Weber about the {PLANTED[2]}
+[14/04/2024, 09:05:00] Kofi Mensah: my boat is called Susi and she needs paint
+"""
+FLOOR = f"The {PLANTED[4]} hides beneath the third floorboard."
+MAIL = f"""\
+From lena@example.net Wed Apr 10 10:00:00 2024
+From: Lena Weber <lena@example.net>
+To: Mira Sol <mira@example.org>
+Date: Wed, 10 Apr 2024 10:00:00 +0000
+Message-ID: <one@example.net>
+Subject: {PLANTED[3]}
+
+The {PLANTED[4]} hides beneath the third floorboard.
+
+From mira@example.org Thu Apr 11 10:00:00 2024
+From: Mira Sol <mira@example.org>
+To: Kofi Mensah <kofi@example.com>
+Date: Thu, 11 Apr 2024 10:00:00 +0000
+Message-ID: <two@example.org>
+In-Reply-To: <one@example.net>
+Subject: Re: floors
+
+The carpenter comes on Friday.
+
+> The {PLANTED[4]} hides beneath the third floorboard.
+
+"""
+
+
+@pytest.fixture
+def exports(tmp_path: Path) -> list[Path]:
+    chat, mail = tmp_path / "WhatsApp Chat with Everybody.txt", tmp_path / "mail.mbox"
+    chat.write_text(CHAT, encoding="utf-8")
+    mail.write_text(MAIL, encoding="utf-8")
+    return [chat, mail]
+
+
+@pytest.fixture
+def home(persona_home: Path, exports: list[Path]) -> Path:
+    """A home with an archive, its vectors, a chat with facts and summaries, and a training set."""
+    with closing(MemoryStore(paths.knowledge_dir())) as memory:
+        memory.ingest(exports, me=["Mira Sol"])
+        memory.embed_pending()
+        load_or_make(paths.card_file(), memory)
+        shown = memory.messages(author="Lena Weber")[0]
+    with closing(open_sessions()) as store:
+        session = store.create()
+        asked = store.add_user(session.id, "What sings at dawn?")
+        refs = [MemoryRef(shown.id, 1, 0.5, "words: dawn")]
+        said = store.add_reply(session.id, 1, text=f"A {PLANTED[0]} sings.", memories=refs, status="complete")
+        more = store.add_user(session.id, "I live in Graz.")
+        FactBook(store).learn([more])
+        store.add_summary(
+            session.id,
+            strategy="extractive",
+            turns=[asked, said],
+            text=f"- (turn 1) me: A {PLANTED[0]} sings.",
+        )
+        store.add_summary(
+            session.id, strategy="extractive", turns=[more], text="- (turn 2) user: I live in Graz."
+        )
+        named = store.create()
+        told = store.add_user(named.id, f"My friend Lena Weber owns a {PLANTED[5]}.")
+        FactBook(store).learn([told])
+    data = paths.data_dir() / "training" / "dataset"
+    data.mkdir(parents=True)
+    rows = [
+        _row(PLANTED[1], shown.id),
+        _row("Paint the boat.", "whatsapp:other"),
+        _row(FLOOR, "x", "Lena Weber"),
+    ]
+    (data / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (data / "report.md").write_text(f"# Training data\n{PLANTED[1]}\n", encoding="utf-8")
+    for name, source in (("twin-quality", shown.id), ("other", "whatsapp:other")):
+        run_folder = paths.data_dir() / "training" / "runs" / name
+        run_folder.mkdir(parents=True)
+        (run_folder / "sources.json").write_text(json.dumps({"sources": [source]}), encoding="utf-8")
+    return persona_home
+
+
+def _row(text: str, source: str, partner: str = "Kofi") -> dict[str, Any]:
+    messages = [{"role": "user", "content": text}, {"role": "assistant", "content": "ok"}]
+    return {"id": text, "messages": messages, "sources": [source], "partner": partner}
+
+
+def left_in(home: Path, words: list[str]) -> dict[str, list[str]]:
+    """Which words are still in the bytes of which file, in any common encoding."""
+    found: dict[str, list[str]] = {}
+    for file in home.rglob("*"):
+        if not file.is_file():
+            continue
+        data = file.read_bytes().lower()
+        for word in words:
+            if any(word.lower().encode(code) in data for code in ("utf-8", "utf-16-le", "utf-16-be")):
+                found.setdefault(str(file.relative_to(home)), []).append(word)
+    return found
+
+
+def forget(capsys: pytest.CaptureFixture[str], *args: str) -> dict[str, Any]:
+    capsys.readouterr()
+    assert run(["memory", "forget", *args, "--yes", "--json"]) == 0
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return answer
+
+
+def ingest(capsys: pytest.CaptureFixture[str], exports: list[Path]) -> dict[str, Any]:
+    capsys.readouterr()
+    assert run(["ingest", *map(str, exports), "--json"]) == 0
+    total: dict[str, Any] = json.loads(capsys.readouterr().out)["total"]
+    return total
+
+
+def test_a_person_leaves_no_byte_and_does_not_come_back(
+    home: Path, exports: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert {word for words in left_in(home, PLANTED).values() for word in words} == set(PLANTED[:6])
+    done = forget(capsys, "--person", "Lena Weber", "--mentions")
+    assert (done["messages"], done["vectors"], done["dataset_rows"]) == (4, 4, 2)
+    assert (done["facts"], done["summaries"], done["adapters"]) == (1, 1, ["twin-quality"])
+    assert left_in(home, [*PLANTED, "lena weber", "lena@example.net"]) == {}
+    again = ingest(capsys, exports)
+    assert (again["imported"], again["skipped"]["forgotten"], again["duplicates"]) == (0, 4, 4)
+    assert left_in(home, [*PLANTED, "lena weber", "lena@example.net"]) == {}
+    with closing(MemoryStore(paths.knowledge_dir())) as memory:
+        assert next(m.text for m in memory.messages(author="Kofi Mensah")) == "the ferry leaves at nine"
+        assert memory.embed_pending() == 0, "the vectors of what is left are kept"
+
+
+def test_without_mentions_what_others_wrote_stays_and_is_listed(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = forget(capsys, "--person", "lena@example.net")
+    assert done["messages"] == 1, "a WhatsApp name is not proved to be an address"
+    done = forget(capsys, "--person", "Lena Weber")
+    assert (done["messages"], len(done["mentions"]), len(done["chat_mentions"])) == (2, 1, 1)
+    left = {word for words in left_in(home, PLANTED).values() for word in words}
+    assert left == {PLANTED[2], PLANTED[5]}
+
+
+def test_a_killed_forgetting_is_brought_to_its_end(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in ("training_sets.clear", "chats.clear", "card.refresh", "training_sets.strike"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"persona.forgetting.{place}", _die)
+            assert run(["memory", "forget", *([] if place != "training_sets.clear" else
+                        ["--person", "Lena Weber", "--mentions", "--yes"])]) == 130  # fmt: skip
+    assert run(["memory", "forget", "--json"]) == 0
+    assert left_in(home, [*PLANTED, "lena weber"]) == {}
+
+
+def _die(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_conversation_a_source_and_a_message_are_forgotten(
+    home: Path, exports: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(MemoryStore(paths.knowledge_dir())) as memory:
+        [ferry, boat] = memory.messages(author="Kofi Mensah")
+    assert forget(capsys, ferry.id)["messages"] == 1
+    assert forget(capsys, "--source", "email")["messages"] == 2
+    assert forget(capsys, "--conversation", boat.conversation_id)["messages"] == 5
+    assert left_in(home, ["ferry leaves", "carpenter", "Susi", "Kofi Mensah", *PLANTED[:5]]) == {}
+    total = ingest(capsys, exports)
+    assert (total["imported"], total["skipped"]["forgotten"]) == (0, 8)
+
+
+def test_what_cannot_be_forgotten_changes_nothing(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for args in (["--person", "Nobody"], ["--person", "Mira Sol"], ["m-none"], ["--source", "fax"]):
+        assert run(["memory", "forget", *args, "--yes"]) == 1
+    assert run(["memory", "forget", "--person", "Lena Weber"]) == 1, "nobody can be asked"
+    assert "--yes" in capsys.readouterr().err
+    assert run(["memory", "forget"]) == 2
+    assert set(PLANTED[:5]) <= {word for words in left_in(home, PLANTED).values() for word in words}
