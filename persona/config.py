@@ -90,6 +90,28 @@ class TuiSettings(_Section):
     """`persona-dark`, `persona-light`, or any theme of Textual."""
 
 
+class ServerSettings(_Section):
+    """How `persona serve` listens, and what it bears. Its token is no setting: see `.env.example`."""
+
+    host: str = Field(default="127.0.0.1", min_length=1)
+    """Address to listen on; any but this machine's own needs PERSONA_SERVE_TOKEN."""
+
+    port: int = Field(default=8008, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+
+    body_kb: int = Field(default=1024, ge=1, le=65536)
+    """Largest request body, in units of 1,024 bytes."""
+
+    queue: int = Field(default=64, ge=0, le=4096)
+    """Most requests that wait for the model while it answers another; more are refused with 429."""
+
+    wait_seconds: float = Field(default=60, gt=0)
+    """Longest wait for the model's attention, then 503."""
+
+    reply_seconds: float = Field(default=600, gt=0)
+    """Longest time one reply may take; it is cut off there."""
+
+
 class Settings(_Section):
     """All settings, one section each."""
 
@@ -97,6 +119,7 @@ class Settings(_Section):
     chat: ChatSettings = ChatSettings()
     memory: MemorySettings = MemorySettings()
     tui: TuiSettings = TuiSettings()
+    server: ServerSettings = ServerSettings()
 
 
 Source = Literal["default", "file", "environment"]

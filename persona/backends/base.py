@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 Role = Literal["system", "user", "assistant"]
+Reason = Literal["stop", "length", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,11 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How to draw tokens. `max_tokens` counts thinking too; `seed` None draws a fresh one."""
+    """How to draw tokens. `max_tokens` counts thinking too; `seed` None draws a fresh one.
+
+    schema: a JSON schema as JSON text; the reply is held to it from its first token, so the prompt must
+    not let the model think. "" for no such bounds.
+    """
 
     temperature: float
     top_p: float
@@ -54,6 +59,7 @@ class Sampling:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
+    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class Usage:
 class Done:
     """The end of a stream, always its last event."""
 
-    reason: Literal["stop", "length", "cancelled"]
+    reason: Reason
 
 
 Event = ThinkingDelta | TextDelta | Usage | Done

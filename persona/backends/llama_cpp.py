@@ -174,6 +174,7 @@ class LlamaCppBackend:
             min_p=sampling.min_p,
             presence_penalty=sampling.presence_penalty,
             repeat_penalty=sampling.repeat_penalty,
+            grammar=self._engine.grammar(sampling.schema) if sampling.schema else None,
         )
         return source
 

@@ -21,7 +21,9 @@ from typing import Any
 import llama_cpp.llama
 from llama_cpp import _internals
 from llama_cpp import llama_cpp as lib
+from llama_cpp.llama_grammar import LlamaGrammar
 
+from persona.backends.grammar import grammar
 from persona.backends.tokens import shared_prefix
 
 _logger = logging.getLogger("persona.llama_cpp")
@@ -137,6 +139,10 @@ class LlamaEngine(llama_cpp.llama.Llama):  # type: ignore[misc]
         vocab = self._model.vocab
         ends = {token for token in controls if lib.llama_vocab_is_eog(vocab, token)}
         return frozenset({*ends, self.token_eos()})
+
+    def grammar(self, schema: str) -> LlamaGrammar:
+        """The grammar of a JSON schema. Raises ModelError for one that cannot be used."""
+        return grammar(schema, self._model.vocab)
 
     def piece(self, token: int) -> bytes:
         """The bytes of one token; empty for control tokens."""

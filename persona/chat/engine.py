@@ -11,7 +11,18 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from knowledge.records import Memory
-from persona.backends.base import Backend, Done, Prompt, Sampling, TextDelta, ThinkingDelta, Usage
+from persona.backends.base import (
+    Backend,
+    ChatMessage,
+    Done,
+    Event,
+    Prompt,
+    Reason,
+    Sampling,
+    TextDelta,
+    ThinkingDelta,
+    Usage,
+)
 from persona.chat.card import PersonaCard
 from persona.chat.events import (
     PromptReady,
@@ -117,6 +128,27 @@ class Engine:
         again = replace(options, text=asked.text, session_id=session_id, correspondent=correspondent)
         previous = turns[-1].id if turns[-1].role == "assistant" else None
         yield from self._answer(asked, again, cancel, previous)
+
+    def bare(
+        self,
+        messages: Sequence[ChatMessage],
+        request: TurnRequest,
+        cancel: threading.Event | None = None,
+    ) -> Iterator[Event]:
+        """The model alone on `messages`: no card, no memory, nothing stored.
+
+        `request` gives options only. Raises ModelError when they do not fit the context.
+        """
+        with self._guard:
+            self._running += 1
+        self._interrupt_idle()
+        try:
+            prompt = Prompt(tuple(messages), self._thinks(request))
+            sampling = self._sampling(request, self._reply_tokens(request))
+            yield from self.backend.stream(prompt, sampling, cancel or threading.Event())
+        finally:
+            with self._guard:
+                self._running -= 1
 
     def index(
         self,
@@ -227,7 +259,14 @@ class Engine:
             finished = True
             reply_id = recorder.finish(status)
             yield TurnFinished(
-                asked.session_id, reply_id, recorder.text, recorder.thinking, status, recorder.usage, memories
+                asked.session_id,
+                reply_id,
+                recorder.text,
+                recorder.thinking,
+                status,
+                recorder.usage,
+                memories,
+                reason,
             )
         except (GeneratorExit, KeyboardInterrupt):
             status = "partial"
@@ -285,9 +324,9 @@ class Engine:
 
     def _stream(
         self, prompt: Prompt, sampling: Sampling, cancel: threading.Event, recorder: ReplyRecorder
-    ) -> Generator[TurnEvent, None, str]:
+    ) -> Generator[TurnEvent, None, Reason]:
         """Pass on what the backend says, recorded first; returns the reason it ended."""
-        reason = "cancelled"
+        reason: Reason = "cancelled"
         stream = self.backend.stream(prompt, sampling, cancel)
         try:
             for event in stream:
@@ -316,6 +355,7 @@ class Engine:
             thinking=self._thinks(request),
             partner=request.correspondent,
             before=before,
+            instructions=request.instructions,
             style_tokens=self._style_tokens(request),
         )
 
@@ -327,8 +367,9 @@ class Engine:
         return self._draft(session_id, options)
 
     def _sampling(self, request: TurnRequest, room: int) -> Sampling:
+        own = self.backend.default_sampling(self._thinks(request))
         return replace(
-            self.backend.default_sampling(self._thinks(request)),
+            replace(own, **request.sampling),
             max_tokens=min(self._reply_tokens(request), room),
             seed=request.seed,
             ignore_eos=request.ignore_eos,
@@ -338,6 +379,8 @@ class Engine:
         return request.max_tokens or self.settings.chat.reply_tokens
 
     def _thinks(self, request: TurnRequest) -> bool:
+        if request.sampling.get("schema"):
+            return False
         return self.settings.chat.thinking if request.thinking is None else request.thinking
 
     def _remembers(self, request: TurnRequest) -> bool:

@@ -2,19 +2,35 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypedDict
 
 from knowledge.records import Memory
-from persona.backends.base import Prompt, TextDelta, ThinkingDelta, Usage
+from persona.backends.base import Prompt, Reason, TextDelta, ThinkingDelta, Usage
 from persona.chat.budget import Budget
 from persona.config import Compression
 
 Status = Literal["complete", "partial", "failed"]
 
 
+class SamplingChanges(TypedDict, total=False):
+    """What a request asks for in place of the model's own sampling; as in `Sampling`."""
+
+    temperature: float
+    top_p: float
+    top_k: int
+    min_p: float
+    presence_penalty: float
+    stop: tuple[str, ...]
+    schema: str
+
+
 @dataclass(frozen=True, slots=True)
 class TurnRequest:
-    """One user message. None means: as the settings say (session: start a new one; now: the clock)."""
+    """One user message. None means: as the settings say (session: start a new one; now: the clock).
+
+    instructions: what the caller wants of this reply, beside the persona card. With a schema in
+    `sampling` the model does not think.
+    """
 
     text: str
     session_id: str | None = None
@@ -26,6 +42,8 @@ class TurnRequest:
     correspondent: str | None = None
     max_tokens: int | None = None
     ignore_eos: bool = False
+    instructions: str = ""
+    sampling: SamplingChanges = field(default_factory=SamplingChanges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +84,7 @@ class TurnFinished:
     status: Status
     usage: Usage | None = None
     memories: tuple[Memory, ...] = ()
+    reason: Reason = "stop"
 
 
 TurnEvent = TurnStarted | Retrieved | PromptReady | ThinkingDelta | TextDelta | TurnFinished

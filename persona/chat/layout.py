@@ -42,6 +42,7 @@ class Scene:
     name: the owner's. card: the persona card. summaries: frozen blocks, oldest first.
     turns: recent turns, oldest first. memories: in any order. message: the new user message; None
     gives the canonical history. partner: who the user speaks as, None for the owner.
+    instructions: what a program that asks wants of the replies; it speaks for the user, so it is no data.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Scene:
     memories: Sequence[Memory] = ()
     partner: str | None = None
     thinking: bool = False
+    instructions: str = ""
     style_examples: Sequence[str] = field(default=())
 
 
@@ -114,12 +116,22 @@ def build(scene: Scene) -> Prompt:
     return Prompt(tuple(messages), scene.thinking, tuple(sections), stable)
 
 
+CONVERT = "Answer with one JSON object under this schema that says what the message says."
+
+
+def conversion(text: str, schema: str) -> list[ChatMessage]:
+    """The prompt that has `text` put into JSON. schema: a JSON schema as JSON text."""
+    return [ChatMessage("system", f"{CONVERT}\n{schema}"), _message("user", text)]
+
+
 def _system_sections(scene: Scene) -> list[Section]:
     partner = f" with {_inline(scene.partner)}" if scene.partner else ""
     rules = RULES.format(name=_inline(scene.name), partner=partner)
     sections = [Section("rules", rules)]
     if scene.card.strip():
         sections.append(Section("persona card", "About you:\n" + prompt_safe(scene.card).strip()))
+    if scene.instructions.strip():
+        sections.append(Section("instructions", prompt_safe(scene.instructions).strip()))
     if scene.summaries:
         body = "\n".join(prompt_safe(s).strip() for s in scene.summaries)
         sections.append(Section("summaries", "Earlier in this chat:\n" + body))

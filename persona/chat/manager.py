@@ -50,6 +50,7 @@ class Draft:
     thinking: bool = False
     partner: str | None = None
     before: int | None = None
+    instructions: str = ""
     style_tokens: int = 0
 
 
@@ -208,6 +209,7 @@ class ConversationManager:
             now=draft.now,
             partner=draft.partner,
             thinking=draft.thinking,
+            instructions=draft.instructions,
         )
 
     def _budget(self, draft: Draft, bare: Scene) -> Budget:

@@ -29,6 +29,7 @@ _COMMANDS = {
     "eval": "persona.cli.eval:eval_",
     "ab": "persona.cli.ab:ab",
     "models": "persona.cli.models:models",
+    "serve": "persona.cli.serve:serve",
     "doctor": "persona.cli.doctor:doctor",
     "config": "persona.cli.settings:config",
     "locate": "persona.cli.locate:locate",

@@ -1,0 +1,1 @@
+"""The HTTP door: the twin behind an OpenAI-compatible API. FastAPI and uvicorn are imported here only."""
