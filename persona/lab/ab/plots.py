@@ -6,7 +6,7 @@ from html import escape
 from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 640, 260
-LEFT, RIGHT, TOP, BOTTOM = 56, 12, 12, 36
+LEFT, RIGHT, TOP, BOTTOM = 56, 40, 12, 36
 COLOURS = ("#3b6fd4", "#d4673b", "#2f9e6e", "#9a55c9", "#b58a00", "#c43b6f", "#2d93a8", "#6b6b6b")
 
 
