@@ -19,7 +19,7 @@ Kind = Literal["message", "person", "conversation", "source", "line"]
 FORGOTTEN = "forgotten"
 """The reason an import gives for what it leaves out, and the name of a place named after the forgotten."""
 
-LEAST_LINE = 20
+LEAST_LINE = 32
 """Letters from which a line is telling enough to be known again where somebody quotes it."""
 
 _MOST_WORDS = 4

@@ -1,6 +1,7 @@
 """Forgetting: a person's words are in no file of the home any more, and no import brings them back."""
 
 import json
+import shutil
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -196,3 +197,23 @@ def test_what_cannot_be_forgotten_changes_nothing(home: Path, capsys: pytest.Cap
     assert "--yes" in capsys.readouterr().err
     assert run(["memory", "forget"]) == 2
     assert set(PLANTED[:5]) <= {word for words in left_in(home, PLANTED).values() for word in words}
+
+
+@pytest.mark.slow
+def test_a_person_of_the_sample_twin_is_forgotten(
+    sample_home: Path, persona_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twelve words that only this person used, as what must not be left."""
+    shutil.copytree(sample_home, persona_home)
+    with closing(MemoryStore(paths.knowledge_dir())) as memory:
+        words = list(memory.plan_forgetting("person", "Noor Haddad", mentions=True).words)
+        held = len(memory.messages(limit=None, include_all=True))
+    words = sorted(words, key=len)[-12:]
+    assert {w for found in left_in(persona_home, words).values() for w in found} == set(words)
+    gone = forget(capsys, "--person", "Noor Haddad", "--mentions")["messages"]
+    assert left_in(persona_home, [*words, "noor haddad", "noor.haddad@example.org"]) == {}
+    total = ingest(capsys, [paths.sample_dir() / name for name in ("slack_export.zip", "mail.mbox", "notes")])
+    assert (total["imported"], total["skipped"]["forgotten"] > 0) == (0, True)
+    assert left_in(persona_home, [*words, "noor haddad", "noor.haddad@example.org"]) == {}
+    with closing(MemoryStore(paths.knowledge_dir())) as memory:
+        assert len(memory.messages(limit=None, include_all=True)) == held - gone
