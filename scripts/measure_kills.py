@@ -12,11 +12,9 @@ import argparse
 import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,16 +22,6 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 SAME = 0.999
-_IMPORT = """
-import sys
-from pathlib import Path
-from knowledge.memory import MemoryStore
-store = MemoryStore(Path(sys.argv[1]))
-print("begun", flush=True)
-store.ingest([Path(sys.argv[2])], me=["U0"])
-store.embed_pending()
-store.close()
-"""
 _ROWS = """
     SELECT m.id, c.id, c.name, i.id, i.name, i.is_self, m.kind, m.sent_at, m.sent_offset, m.text, m.thread,
            m.reply_to, m.raw, m.edited_at, m.flags
@@ -43,32 +31,47 @@ _ROWS = """
 _FOUND = "SELECT m.id FROM words w JOIN messages m ON m.key = w.rowid WHERE words MATCH ? ORDER BY m.id"
 
 
-def start(home: Path, export: Path) -> "subprocess.Popen[bytes]":
-    """An import with embedding, in a process of its own that has begun in earnest."""
-    command = [sys.executable, "-c", _IMPORT, str(home), str(export)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    assert process.stdout
-    process.stdout.readline()
-    return process
+def warm() -> None:
+    """Load the embedding model once, for every import that is forked from here; with one thread it may be."""
+    import torch
+
+    from knowledge.embedding import Embedder
+
+    torch.set_num_threads(1)
+    Embedder().embed(["warm"])
 
 
-def finish(process: "subprocess.Popen[bytes]") -> None:
+def start(home: Path, export: Path) -> int:
+    """An import with embedding in a process of its own; its id."""
+    sys.stdout.flush()
+    if child := os.fork():
+        return child
+    code = 1
+    try:
+        from knowledge.memory import MemoryStore
+
+        store = MemoryStore(home)
+        store.ingest([export], me=["U0"])
+        store.embed_pending()
+        store.close()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def finish(child: int) -> None:
     """Wait for the end. Raises RuntimeError where it is not a good one."""
-    _, errors = process.communicate()
-    if process.returncode:
-        raise RuntimeError(errors.decode())
+    _, status = os.waitpid(child, 0)
+    if status:
+        raise RuntimeError(f"an import ended with status {status}")
 
 
 def kill_after(seconds: float, home: Path, export: Path) -> bool:
     """Whether the import was still at work when it was killed."""
-    process = start(home, export)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(seconds)
-    alive = process.poll() is None
-    if alive:
-        os.kill(process.pid, signal.SIGKILL)
-    process.communicate()
-    return alive
+    child = start(home, export)
+    time.sleep(seconds)
+    os.kill(child, signal.SIGKILL)
+    return os.waitpid(child, 0)[1] == signal.SIGKILL
 
 
 def contents(home: Path) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], int, dict[str, Any]]:
@@ -110,19 +113,21 @@ def difference(home: Path, undisturbed: Path) -> str:
 def measure(export: Path, scratch: Path, kills: int, seed: int, *, together: bool) -> list[str]:
     """A line for each home that differs."""
     undisturbed = scratch / "undisturbed"
-    process = start(undisturbed, export)
+    warm()
     began = time.monotonic()
-    finish(process)
+    finish(start(undisturbed, export))
     took = time.monotonic() - began
-    chance, wrong, hit = random.Random(seed), [], 0
+    chance, hit = random.Random(seed), 0
     points = [chance.uniform(0, took) for _ in range(kills)]
-    homes = [points] if together else [[point] for point in points]
-    for number, home_points in enumerate(homes):
-        home = scratch / f"home-{number}"
-        hit += sum(kill_after(point, home, export) for point in home_points)
+    homes = {scratch / f"home-{n}": [point] for n, point in enumerate(points)}
+    if together:
+        homes = {scratch / "home": points}
+    for home, its_points in homes.items():
+        hit += sum(kill_after(point, home, export) for point in its_points)
         finish(start(home, export))
-        if trouble := difference(home, undisturbed):
-            wrong.append(f"killed after {home_points} s of {took:.1f}: {trouble}")
+    # the index is opened here only when nothing is forked any more: it keeps threads
+    found = {home: difference(home, undisturbed) for home in homes}
+    wrong = [f"killed after {homes[home]} s: {trouble}" for home, trouble in found.items() if trouble]
     print(
         f"{kills} points over {took:.1f} s, {hit} met it at work, {len(wrong)} of {len(homes)} homes differ"
     )

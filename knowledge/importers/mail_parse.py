@@ -27,7 +27,7 @@ def _parsed(name: str, value: str) -> str:
 class _Policy(policy.EmailPolicy):
     """The default one, in bounded time."""
 
-    def header_fetch_parse(self, name: str, value: str) -> Any:  # type: ignore[override]
+    def header_fetch_parse(self, name: str, value: str) -> Any:
         """As the default. Raises all kinds of errors for malformed values, as the default does."""
         return value if hasattr(value, "name") else _parsed(name, value[:_LONGEST_HEADER])
 
