@@ -29,7 +29,8 @@ class ModelSettings(_Section):
     """Which model talks, and how the engine opens it."""
 
     name: str = Field(default="starter", min_length=1)
-    """A catalogue name, or a path to a GGUF file."""
+    """A catalogue name, a path to a GGUF file, or an OpenAI-compatible server on this machine with the
+    model's name: `http://127.0.0.1:8000/v1#NAME`."""
 
     context: int = Field(default=0, ge=0)
     """Context window in tokens; 0 takes the model's own, at most 8192."""

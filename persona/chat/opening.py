@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from persona import paths
 from persona.backends.base import Backend, Event, ModelInfo, Prompt, Sampling
-from persona.chat.card import load_or_make
+from persona.chat.card import load_or_make, with_facts
 from persona.chat.engine import Engine
+from persona.chat.fact_book import FactBook
 from persona.chat.store import SessionStore
 from persona.config import Settings
 from persona.errors import ModelError
@@ -47,18 +48,23 @@ def open_engine(
     Raises ModelError at once when there is no such model, SessionError when the chats cannot be
     opened; a model that cannot be loaded raises where it is first needed.
     """
-    from persona.models import open_backend, resolve
+    from persona.models import is_server, open_backend, resolve
 
     if model is not None:
         settings = settings.model_copy(update={"model": settings.model.model_copy(update={"name": model})})
-    resolve(settings.model.name)
+    if not is_server(settings.model.name):
+        resolve(settings.model.name)
     memory = open_memory(settings)
+    sessions = open_sessions()
+    pinned = [
+        f.dated for f in FactBook(sessions).told() if f.pinned and not f.superseded_by and not f.subject
+    ]
     return Engine(
         memory=memory,
-        sessions=open_sessions(),
+        sessions=sessions,
         backend=LazyBackend(lambda: open_backend(settings.model), progress),
         settings=settings,
-        card=load_or_make(paths.card_file(), memory),
+        card=with_facts(load_or_make(paths.card_file(), memory), pinned),
     )
 
 

@@ -88,7 +88,7 @@ def note_starter(model: str) -> None:
     """Say so when it is the starter model that will answer."""
     from persona import models, paths
 
-    if models.resolve(model) == paths.starter_model():
+    if not models.is_server(model) and models.resolve(model) == paths.starter_model():
         note(STARTER_NOTICE)
 
 

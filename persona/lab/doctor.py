@@ -143,6 +143,9 @@ _MACHINE: dict[str, Callable[[], Check]] = {
 
 
 def _model(settings: Settings) -> Check:
+    if models.is_server(settings.model.name):
+        with closing(models.open_backend(settings.model)) as backend:
+            return Check("model", "ok", f"{backend.info.name} at {backend.info.path}")
     path = models.resolve(settings.model.name)
     return Check("model", "ok", f"{settings.model.name}: {path}, {path.stat().st_size / 2**20:.0f} MiB")
 

@@ -12,6 +12,11 @@ from persona.errors import ModelError
 from persona.models.catalogue import STARTER, CatalogueEntry, catalogue, found
 
 
+def is_server(name: str) -> bool:
+    """Whether a model's name is the address of a server, `http://127.0.0.1:8000/v1#NAME`."""
+    return name.startswith(("http://", "https://"))
+
+
 def resolve(name_or_path: str) -> Path:
     """The GGUF file of a catalogue name, of a path, or of another program's name for it.
 
@@ -81,6 +86,10 @@ def remove(name: str) -> list[Path]:
 
 def open_backend(settings: ModelSettings) -> Backend:
     """The model the settings name, loaded: seconds for a large one. Raises ModelError."""
+    if is_server(settings.name):
+        from persona.backends.openai_compat import OpenAICompatBackend
+
+        return OpenAICompatBackend(settings.name)
     from persona.backends.llama_cpp import LlamaCppBackend
 
     return LlamaCppBackend(resolve(settings.name), settings)
