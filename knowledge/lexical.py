@@ -59,11 +59,16 @@ def fold(word: str) -> str:
 
 
 def match(
-    archive: Archive, timeline: "Timeline", weights: Mapping[str, float], names: Set[str] = frozenset()
+    archive: Archive,
+    timeline: "Timeline",
+    weights: Mapping[str, float],
+    names: Set[str] = frozenset(),
+    called: Mapping[str, Set[int]] | None = None,
 ) -> Matches:
     """Score every message for these words; a word that very many messages hold counts for nothing.
 
     names: words that name a person or a place, which need not occur: what was said there never does.
+    called: the words that name people, with the keys of those: what they say themselves covers the name.
     """
     import numpy as np
 
@@ -91,6 +96,8 @@ def match(
         shared += stretch[timeline.stretch]
         held = np.zeros(size)
         held[positions] = rarity
+        if called and word in called:
+            held[np.isin(timeline.author, list(called[word]))] = rarity
         covered += np.maximum(held, 0.6 * _strongest_beside(held, timeline))
     score = own + _lent(own, timeline)
     score += np.where(score > 0, STRETCH_SHARE * shared, 0.0)

@@ -5,7 +5,7 @@ each other, and in the wrong channel.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -56,6 +56,9 @@ _PAST = re.compile(
     r"war|warst|waren|hast|hatte|früher)\b",
     re.IGNORECASE,
 )
+_KIN = re.compile(r"\b(?:your|my|deine?[nmr]?|meine?[nmr]?)\s+(\w+)\s+(\w+)", re.IGNORECASE)
+"""What somebody is to the owner, before their name: "your brother Emil"."""
+
 _GREETING = "(?:hey|hi|hello|oh|dear|hallo|liebe[rs]?)"
 _SOURCES = {
     "slack": "slack", "discord": "discord", "whatsapp": "whatsapp", "telegram": "telegram",
@@ -69,14 +72,14 @@ _SOURCES = {
 class Reading:
     """What a question names. people, places: archive keys of identities and conversations.
 
-    sources: by name. called: the words that named the people. names: those that named any of these.
-    spans: times. you: it is about the owner. now: it asks for the present state. past: for what was.
+    sources: by name. called: the words that named the people, with whom. names: those that named any of
+    these. spans: times. you: it is about the owner. now: it asks for the present state. past: for what was.
     """
 
     people: dict[int, str] = field(default_factory=dict)
     places: dict[int, str] = field(default_factory=dict)
     sources: frozenset[str] = frozenset()
-    called: frozenset[str] = frozenset()
+    called: Mapping[str, Set[int]] = field(default_factory=dict)
     names: frozenset[str] = frozenset()
     spans: tuple[timewords.Span, ...] = ()
     you: bool = False
@@ -100,7 +103,7 @@ def read(archive: Archive, query: str, now: datetime) -> Reading:
         places=places,
         sources=frozenset(_SOURCES[w] for w in words if w in _SOURCES),
         called=named,
-        names=named | where | _SOURCES.keys() | {"channel"},
+        names=named.keys() | where | _SOURCES.keys() | {"channel"},
         spans=tuple(timewords.find(query, now)),
         you=not _YOU.isdisjoint(words),
         now=bool(_NOW.search(query)),
@@ -182,22 +185,26 @@ def micro(when: datetime) -> int:
     return int((when - moment(0)).total_seconds() * 1_000_000)
 
 
-def _people(archive: Archive, query: str, words: Iterable[str]) -> tuple[dict[int, str], frozenset[str]]:
-    """Identities one of whose names occurs in the question, and the words that named them.
+def _people(archive: Archive, query: str, words: Iterable[str]) -> tuple[dict[int, str], dict[str, set[int]]]:
+    """Identities one of whose names occurs in the question, and the words that named them, each with whom.
 
     Names need a capital unless all is small.
     """
     capitals = query != query.lower()
     said = {fold(w) for w in re.findall(r"\w+", query) if w[0].isupper()} if capitals else set(words)
     found: dict[int, str] = {}
-    names: set[str] = set()
+    names: dict[str, set[int]] = {}
     for identity, alias in archive.rows("SELECT identity, alias FROM aliases WHERE alias NOT LIKE '%@%'"):
         parts = [fold(p) for p in re.findall(r"\w+", alias)] if ":" not in alias else []
         fitting = {p for p in parts[:1] + parts[-1:] if len(p) > 2 and p in said}
         if fitting:
             found[identity] = alias
-            names |= fitting
-    return found, frozenset(names)
+        for name in fitting:
+            names.setdefault(name, set()).add(identity)
+    for kin, name in _KIN.findall(query):
+        if fold(name) in names:
+            names[fold(kin)] = names[fold(name)]
+    return found, names
 
 
 def _places(archive: Archive, query: str) -> dict[int, str]:

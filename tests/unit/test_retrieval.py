@@ -115,6 +115,17 @@ def test_a_verb_is_found_in_all_its_forms(talk: Talk, asked: str, told: str) -> 
     assert len(found(retriever, asked)) == 1
 
 
+def test_what_somebody_is_called_counts_as_said_where_they_speak(talk: Talk) -> None:
+    retriever = talk(
+        ("noor", "#a", 1, "It is done, I moved to Leeds this week"),
+        ("mira", "#c", 2, "soup again"),
+        *(("will", "#b", n, f"number {n} is late, says my brother") for n in range(8)),
+    )
+    reading = rules.read(retriever._archive, "Where did your sister Noor move to?", NOW)
+    assert set(reading.called) == {"noor", "sister"}
+    assert found(retriever, "Where did your brother Noor move to?") != []
+
+
 def test_a_named_channel_weighs_more(talk: Talk) -> None:
     retriever = talk(
         ("noor", "#food", 0, "soup again"),
