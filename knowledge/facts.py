@@ -16,7 +16,8 @@ from knowledge.lexical import terms
 from knowledge.reldates import resolved
 from knowledge.sentences import sentences
 
-Origin = Literal["rules", "model"]
+Origin = Literal["rules", "model", "user"]
+"""Who found a statement; "user" for a correction."""
 
 SURE, LIKELY, UNSURE = 0.9, 0.6, 0.4
 """Confidence in a statement whose attribute a rule names, in any other, and in what a model picked out."""
@@ -40,6 +41,7 @@ class Fact:
 
     sources: ids of the messages that prove it. told_at: when it was told, from when it holds.
     valid_until, superseded_by: when it was told otherwise, and by which fact; None while it holds.
+    corrects: the fact it was written in place of. pinned: whether it is shown in every chat.
     """
 
     id: str
@@ -55,6 +57,8 @@ class Fact:
     origin: Origin
     valid_until: datetime | None = None
     superseded_by: str | None = None
+    corrects: str | None = None
+    pinned: bool = False
 
     def is_about(self, name: str, owner: str) -> bool:
         """Whether `name` told it (`owner` is the owner's name), or stands in it as a whole word."""
@@ -74,6 +78,8 @@ class Fact:
             "valid_from": self.told_at.isoformat(),
             "valid_until": self.valid_until.isoformat() if self.valid_until else None,
             "superseded_by": self.superseded_by,
+            "corrects": self.corrects,
+            "pinned": self.pinned,
             "confidence": self.confidence,
             "origin": self.origin,
             "sources": [
@@ -101,16 +107,19 @@ def statements(text: str, now: datetime) -> list[Statement]:
 
 
 def in_force(facts: Sequence[Fact]) -> list[Fact]:
-    """`facts`, oldest first, with what each was superseded by: the next on the same attribute of the
-    same subject. Nothing stored is changed, so that taking one away brings back the one before."""
+    """`facts`, oldest first, with what each was superseded by: its correction, or the next on the same
+    attribute of the same subject. Nothing stored is changed, so that taking one away brings back the one
+    before."""
     following: dict[tuple[str | None, str], Fact] = {}
+    corrected = {fact.corrects: fact for fact in facts if fact.corrects}
     found: list[Fact] = []
     for fact in reversed(facts):
+        newer = corrected.get(fact.id)
         if fact.attribute is not None:
-            newer = following.get((fact.subject, fact.attribute))
+            newer = newer or following.get((fact.subject, fact.attribute))
             following[fact.subject, fact.attribute] = fact
-            if newer is not None:
-                fact = replace(fact, valid_until=newer.told_at, superseded_by=newer.id)
+        if newer is not None:
+            fact = replace(fact, valid_until=newer.told_at, superseded_by=newer.id)
         found.append(fact)
     return found[::-1]
 

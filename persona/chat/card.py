@@ -77,6 +77,12 @@ def refresh(file: Path, memory: "MemoryStore") -> PersonaCard:
     return card
 
 
+def with_facts(card: PersonaCard, facts: Iterable[str]) -> PersonaCard:
+    """The card with facts that the owner pinned, as the model is shown it; the file is left alone."""
+    lines = [f"- {one_line(printable(fact))}" for fact in facts]
+    return PersonaCard(card.name, "\n".join([card.text, *lines])) if lines else card
+
+
 def make(name: str, speech: Iterable[StoredMessage]) -> PersonaCard:
     """A card for `name` from their own messages."""
     messages = list(speech)

@@ -6,15 +6,17 @@ transaction, and a chat can remember what it was told while the archive is switc
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from knowledge.facts import UNSURE, Fact, Statement, in_force, statements, tells
 from knowledge.reldates import resolved
 from knowledge.sentences import sentences
-from knowledge.text import one_line
+from knowledge.text import one_line, printable
 from persona.chat.lines import USER, Line, by_number
-from persona.chat.store import SessionStore
+from persona.chat.store import SessionStore, unsummarise
 from persona.chat.turns import Turn
+from persona.errors import SessionError
 
 
 class FactBook:
@@ -65,6 +67,49 @@ class FactBook:
                     rows,
                 )
 
+    def correct(self, fact_id: str, text: str) -> Fact:
+        """Write down what holds in place of a fact, which stays and is superseded. Summaries of its turn
+        are made anew at the next fold. Raises SessionError when there is no such fact, or no text."""
+        fact = self.get(fact_id)
+        if not (said := one_line(printable(text)).strip()):
+            raise SessionError("a correction needs words", "to take the fact away, forget its turn's chat")
+        [turn_id] = fact.sources
+        dated = resolved(said, fact.told_at.astimezone())
+        made_of = f"{fact.id}\n{said}"
+        new_id = f"f-{hashlib.sha256(made_of.encode()).hexdigest()[:10]}"
+        with self._sessions.writing() as db:
+            db.execute(
+                "INSERT OR IGNORE INTO facts(id, turn, subject, attribute, text, dated, confidence, origin,"
+                " corrects) VALUES (?, ?, ?, ?, ?, ?, 1.0, 'user', ?)",
+                (new_id, turn_id, fact.subject, fact.attribute, said, dated, fact.id),
+            )
+            unsummarise(db, fact.session_id, {turn_id})
+        return self.get(new_id)
+
+    def pin(self, fact_id: str, *, pinned: bool = True) -> Fact:
+        """Have a fact shown in every chat, or no more. Raises SessionError when there is no such fact."""
+        self.get(fact_id)
+        with self._sessions.writing() as db:
+            db.execute("UPDATE facts SET pinned = ? WHERE id = ?", (pinned, fact_id))
+        return self.get(fact_id)
+
+    def get(self, fact_id: str) -> Fact:
+        """One fact. Raises SessionError when there is none of that id."""
+        for fact in self.told():
+            if fact.id == fact_id:
+                return fact
+        raise SessionError(f"there is no fact `{fact_id}`", "`persona memory facts` shows the ids")
+
+    def corrected(self, turns: Sequence[Turn]) -> list[Turn]:
+        """`turns` as they read with the corrections made since: what a summary is to be made of."""
+        told = {fact.id: fact for fact in self.told(turns[0].session_id)} if turns else {}
+        said = {turn.id: turn.text for turn in turns}
+        for fact in told.values():
+            [turn_id] = fact.sources
+            if fact.corrects in told and turn_id in said:
+                said[turn_id] = said[turn_id].replace(told[fact.corrects].text, fact.text)
+        return [turn if said[turn.id] == turn.text else replace(turn, text=said[turn.id]) for turn in turns]
+
     def told(self, session_id: str | None = None) -> list[Fact]:
         """Every fact of one chat, or of all, oldest first, each with what superseded it there."""
         rows = self._sessions.rows(
@@ -86,6 +131,8 @@ class FactBook:
                     told_at=datetime.fromisoformat(row["created_at"]),
                     confidence=row["confidence"],
                     origin=row["origin"],
+                    corrects=row["corrects"],
+                    pinned=bool(row["pinned"]),
                 )
                 for row in rows
             ]

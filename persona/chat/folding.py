@@ -73,6 +73,7 @@ class Folder:
         Raises Interrupted, with nothing written, when `job.cancel` was set while the model wrote.
         """
         self._facts.learn(turns)
+        turns = self._facts.corrected(turns)
         folded = sum(self._counter.turn(t.id, t.text) for t in turns)
         wanted = max(int(folded * compressor.SHARE), _LEAST_SUMMARY_TOKENS, self._facts_cost(job, turns))
         tokens = min(wanted, job.limit // 2)
@@ -98,6 +99,7 @@ class Folder:
             size = self._counter.texts([s.text for s in merged])
             wanted = {turn_id for s in merged for turn_id in s.turn_ids}
             turns = [t for t in self._sessions.turns(job.session_id) if t.id in wanted]
+            turns = self._facts.corrected(turns)
             tokens = min(max(size // 2, self._facts_cost(job, turns)), int(_MERGED * size))
             try:
                 written = self._write(job, turns, tokens, asks=asks)

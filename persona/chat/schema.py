@@ -139,6 +139,15 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         CREATE INDEX choices_of_turns ON choices(left_turn, right_turn);
         """,
     ),
+    (
+        # A correction is a fact of its own beside the one it corrects, and has the same proof: what was
+        # told stays to be seen, and forgetting the turn forgets both.
+        "facts pinned and corrected",
+        """
+        ALTER TABLE facts ADD COLUMN corrects TEXT;
+        ALTER TABLE facts ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
+        """,
+    ),
 )
 
 

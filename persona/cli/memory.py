@@ -13,6 +13,7 @@ from persona.cli.rows import memory_row
 from persona.cli.stores import open_memory, open_sessions
 
 if TYPE_CHECKING:
+    from knowledge.facts import Fact
     from knowledge.records import Memory
 
 _CHARACTERS_A_TOKEN = 4
@@ -78,8 +79,8 @@ def facts(about: str | None, outdated: bool, as_json: bool) -> None:
         emit([f.as_json(name) for f in found])
         return
     rows = [
-        (f.id, f"{f.told_at.astimezone():%Y-%m-%d}", f.subject or name, f.dated,
-         f"{f.session_id} turn {f.number}", f"{f.confidence:.1f} {f.origin}", f.superseded_by)
+        (f"{f.id} (pinned)" if f.pinned else f.id, f"{f.told_at.astimezone():%Y-%m-%d}", f.subject or name,
+         f.dated, f"{f.session_id} turn {f.number}", f"{f.confidence:.1f} {f.origin}", f.superseded_by)
         for f in found
         if outdated or f.superseded_by is None
     ]  # fmt: skip
@@ -87,6 +88,39 @@ def facts(about: str | None, outdated: bool, as_json: bool) -> None:
         table(["id", "told", "by", "what", "proof", "confidence", "superseded by"], rows)
     else:
         note("no facts yet: they come from what you tell of yourself in a chat")
+
+
+@memory.command()
+@click.argument("id")
+@click.option("--off", is_flag=True, help="Pin it no more.")
+@json_option
+def pin(id: str, off: bool, as_json: bool) -> None:
+    """Have a fact shown to the twin in every chat, whatever is asked."""
+    with open_sessions() as chats:
+        from persona.chat.fact_book import FactBook
+
+        _show_fact(FactBook(chats).pin(id, pinned=not off), as_json)
+
+
+@memory.command()
+@click.argument("id")
+@click.argument("text")
+@json_option
+def correct(id: str, text: str, as_json: bool) -> None:
+    """Say what holds in place of a fact; the fact itself stays to be seen, superseded."""
+    with open_sessions() as chats:
+        from persona.chat.fact_book import FactBook
+
+        _show_fact(FactBook(chats).correct(id, text), as_json)
+
+
+def _show_fact(fact: "Fact", as_json: bool) -> None:
+    if as_json:
+        with open_memory() as store:
+            owner = store.owner()
+        emit(fact.as_json(owner.name if owner else "owner"))
+    else:
+        say(f"{fact.id}{' (pinned)' if fact.pinned else ''}: {fact.dated}")
 
 
 @memory.command()

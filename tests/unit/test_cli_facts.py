@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from persona.chat.fact_book import FactBook
-from persona.chat.opening import open_sessions
+from persona.chat.opening import open_engine, open_sessions
 from persona.cli.root import run
+from persona.config import Settings
 
 NOW = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
 
@@ -66,3 +67,42 @@ def test_summaries_say_who_wrote_them(chat: str, capsys: pytest.CaptureFixture[s
     assert "no line of the model's was in its turns" in capsys.readouterr().out
     assert run(["sessions", "show", chat, "--json"]) == 0
     assert "summaries" not in json.loads(capsys.readouterr().out)
+
+
+def test_a_correction_supersedes_and_a_pin_is_shown(chat: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["memory", "facts", "--json"]) == 0
+    _, graz, lena = json.loads(capsys.readouterr().out)
+    assert run(["memory", "correct", lena["id"], "My sister's name is Helena.", "--json"]) == 0
+    helena = json.loads(capsys.readouterr().out)
+    assert (helena["corrects"], helena["origin"], helena["confidence"]) == (lena["id"], "user", 1.0)
+    assert run(["memory", "pin", graz["id"]]) == 0
+    capsys.readouterr()
+    assert run(["memory", "facts", "--json"]) == 0
+    shown = {fact["id"]: fact for fact in json.loads(capsys.readouterr().out)}
+    assert len(shown) == 4, "nothing is overwritten"
+    assert shown[lena["id"]]["superseded_by"] == helena["id"]
+    assert shown[lena["id"]]["text"] == "My sister's name is Lena."
+    assert [fact["pinned"] for fact in shown.values()].count(True) == 1
+    engine = open_engine(Settings())
+    assert "- I moved to Graz yesterday (20 November 2026)." in engine.card.text
+    engine.close()
+    assert run(["memory", "pin", graz["id"], "--off"]) == 0
+    assert run(["memory", "correct", "f-none", "x"]) == 1
+    assert "there is no fact" in capsys.readouterr().err
+
+
+def test_a_summary_is_made_of_the_corrected_turn(chat: str) -> None:
+    store = open_sessions()
+    book = FactBook(store)
+    porto = next(f for f in book.told(chat) if "Porto" in f.text)
+    book.correct(porto.id, "I live in Lisbon.")
+    assert not store.all_summaries(chat), "the one that quoted it is gone, to be made anew"
+    assert [t.text for t in book.corrected(store.turns(chat))][:2] == [
+        "I live in Lisbon.",
+        "I moved to Graz yesterday.",
+    ]
+    assert store.turns(chat)[0].text == "I live in Porto.", "what was said stays as it was said"
+    graz = next(f for f in book.told(chat) if "Graz" in f.text)
+    lisbon = next(f for f in book.told(chat) if "Lisbon" in f.text)
+    assert lisbon.superseded_by == graz.id, "what was told later still holds"
+    store.close()
