@@ -1,17 +1,16 @@
 """A JSON schema as a llama.cpp grammar, which holds a reply to it token by token.
 
 Schemas come over the network: what would take the converter or the engine too long is refused first.
-Imports llama_cpp at once, so import this module inside functions only.
 """
 
 import json
 import re
-from typing import Any
-
-from llama_cpp import llama_cpp as lib
-from llama_cpp.llama_grammar import LlamaGrammar
+from typing import TYPE_CHECKING, Any
 
 from persona.errors import ModelError
+
+if TYPE_CHECKING:
+    from llama_cpp.llama_grammar import LlamaGrammar
 
 _MOST_REPEATS = 1000
 _MOST_CHARACTERS = 200_000
@@ -19,11 +18,14 @@ _COUNTS = ("minItems", "maxItems", "minLength", "maxLength")
 _REPEAT = re.compile(r"\{\s*\d*\s*,?\s*(\d+)")
 
 
-def grammar(schema: str, vocabulary: object) -> LlamaGrammar:
+def grammar(schema: str, vocabulary: object) -> "LlamaGrammar":
     """The grammar of a JSON schema. vocabulary: llama.cpp's, to try it on.
 
     Raises ModelError for a schema that is no JSON object, asks for too much, or cannot be converted.
     """
+    from llama_cpp import llama_cpp as lib
+    from llama_cpp.llama_grammar import LlamaGrammar
+
     try:
         read = json.loads(schema)
         if not isinstance(read, dict):
