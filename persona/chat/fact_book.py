@@ -18,6 +18,9 @@ from persona.chat.store import SessionStore, unsummarise
 from persona.chat.turns import Turn
 from persona.errors import SessionError
 
+FORGOTTEN = "[forgotten]"
+"""What stands in place of a sentence that was forgotten."""
+
 
 class FactBook:
     """Facts in the session store. Raises SessionError as it does."""
@@ -85,6 +88,33 @@ class FactBook:
             )
             unsummarise(db, fact.session_id, {turn_id})
         return self.get(new_id)
+
+    def forget(self, fact_id: str) -> int:
+        """Take a fact away with its corrections, and its sentence out of the turn that proves it; returns
+        how many summaries went, to be made anew. Raises SessionError when there is no such fact."""
+        told = {fact.id: fact for fact in self.told()}
+        fact = told.get(fact_id) or self.get(fact_id)
+        while fact.corrects in told:
+            fact = told[fact.corrects]
+        [turn_id] = fact.sources
+        with self._sessions.writing() as db:
+            gone = unsummarise(db, fact.session_id, {turn_id})
+            db.execute(
+                "UPDATE turns SET text = REPLACE(text, ?, ?) WHERE id = ?", (fact.text, FORGOTTEN, turn_id)
+            )
+            # a chat is named by its first message, cut to length
+            db.execute(
+                "UPDATE sessions SET title = '' WHERE id = ?"
+                " AND (instr(?, rtrim(title, '…')) OR instr(title, ?))",
+                (fact.session_id, fact.text, fact.text),
+            )
+            db.execute(
+                "WITH RECURSIVE line(id) AS (SELECT id FROM facts WHERE turn = ? AND text = ?"
+                " UNION SELECT facts.id FROM facts JOIN line ON facts.corrects = line.id)"
+                " DELETE FROM facts WHERE id IN (SELECT id FROM line)",
+                (turn_id, fact.text),
+            )
+        return gone
 
     def pin(self, fact_id: str, *, pinned: bool = True) -> Fact:
         """Have a fact shown in every chat, or no more. Raises SessionError when there is no such fact."""

@@ -8,12 +8,12 @@ import click
 from persona.cli.output import emit, json_option, note, say, table
 from persona.cli.stores import open_memory, open_sessions
 from persona.errors import PersonaError
+from persona.forgetting import Forgotten
 
 if TYPE_CHECKING:
     from knowledge.forgetting import Forgetting, What
     from knowledge.memory import MemoryStore
     from persona.chat.store import SessionStore
-    from persona.forgetting import Forgotten
 
 _SHOWN = 20
 
@@ -35,7 +35,7 @@ def forget(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Forget a message, a person, a conversation or a source, for good and in every store.
+    """Forget a message, a fact, a person, a conversation or a source, for good and in every store.
 
     It does not come back with the next import. What an adapter has learned from it stays in the adapter;
     those are named. With nothing named, a forgetting that was cut short is brought to its end.
@@ -54,6 +54,9 @@ def forget(
         done = forgetting.resume(memory, sessions)
         if done is not None:
             note("a forgetting that was cut short is now done")
+        if id is not None and id.startswith("f-"):
+            _forget_fact(sessions, id, yes=yes, as_json=as_json)
+            return
         if given:
             [(what, value)] = given
             plan = memory.plan_forgetting(what, value, mentions=mentions)
@@ -61,6 +64,26 @@ def forget(
             done = forgetting.forget(memory, sessions, plan)
     if done is None:
         raise click.UsageError("nothing to forget: name an ID, --person, --conversation or --source")
+    if as_json:
+        emit(done.as_json())
+    else:
+        _show(done)
+
+
+def _forget_fact(sessions: "SessionStore", id: str, *, yes: bool, as_json: bool) -> None:
+    """A fact told in a chat, with the sentence that tells it; replies that repeat it stay."""
+    from persona.chat.fact_book import FactBook
+
+    book = FactBook(sessions)
+    before = len(book.told())
+    book.get(id)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise PersonaError("this would forget a fact, for good", "say `--yes` where nobody can be asked")
+        click.confirm("forget this fact and the sentence that tells it, for good?", abort=True, err=True)
+    summaries = book.forget(id)
+    sessions.scrub()
+    done = Forgotten(0, before - len(book.told()), summaries, 0, 0, [], 1, [], [])
     if as_json:
         emit(done.as_json())
     else:

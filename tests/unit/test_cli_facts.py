@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from persona import paths
 from persona.chat.fact_book import FactBook
 from persona.chat.opening import open_engine, open_sessions
 from persona.cli.root import run
@@ -105,4 +106,20 @@ def test_a_summary_is_made_of_the_corrected_turn(chat: str) -> None:
     graz = next(f for f in book.told(chat) if "Graz" in f.text)
     lisbon = next(f for f in book.told(chat) if "Lisbon" in f.text)
     assert lisbon.superseded_by == graz.id, "what was told later still holds"
+    store.close()
+
+
+def test_a_forgotten_fact_takes_its_sentence_along(chat: str, capsys: pytest.CaptureFixture[str]) -> None:
+    store = open_sessions()
+    porto = FactBook(store).told(chat)[0]
+    FactBook(store).correct(porto.id, "I live in Lisbon.")
+    store.close()
+    assert run(["memory", "forget", porto.id, "--yes", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["facts"] == 2
+    held = paths.sessions_file().read_bytes()
+    assert b"Porto" not in held
+    assert b"Lisbon" not in held
+    store = open_sessions()
+    FactBook(store).learn(store.turns(chat))
+    assert len(FactBook(store).told(chat)) == 2, "it is not learned again"
     store.close()
