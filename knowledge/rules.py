@@ -103,7 +103,7 @@ def read(archive: Archive, query: str, now: datetime) -> Reading:
         places=places,
         sources=frozenset(_SOURCES[w] for w in words if w in _SOURCES),
         called=named,
-        names=named.keys() | where | _SOURCES.keys() | {"channel"},
+        names=frozenset({*named, *where, *_SOURCES, "channel"}),
         spans=tuple(timewords.find(query, now)),
         you=not _YOU.isdisjoint(words),
         now=bool(_NOW.search(query)),
