@@ -2,7 +2,7 @@
 
 Loss: the reply's tokens, plus a fifth of the loss over a sample of the others (learning to predict the
 lines is what grows the copying heads). Muon on the matrices, AdamW on embeddings and norms; constant
-rate, then linear to zero over the last part. No lesson is seen twice, so what is measured on the
+rate, then linear to zero over the last part of each leg. No lesson is seen twice, so what is measured on the
 training batches is held out by nature: `exact` is the share of replies whose every token came first.
 """
 
@@ -31,9 +31,11 @@ LEVELS = (1, 2, 3, 4, 6, 8, 10)
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """All that decides a run. tokens: how many to train on, padding included."""
+    """All that decides a run. legs: tokens, padding included, at which the rate has come down to zero;
+    the model is the mean of the weights at the end of each leg.
+    """
 
-    tokens: int = 33_000_000
+    legs: tuple[int, ...] = (31_200_000, 43_000_000)
     batch_tokens: int = 6_000
     longest: int = 2_048
     matrix_rate: float = 0.01
@@ -120,9 +122,20 @@ class Run:
             if time.monotonic() - saved > 180:
                 self.save()
                 saved = time.monotonic()
-            if self.seen >= self.recipe.tokens:
+            for number, end in enumerate(self.recipe.legs):
+                if self.seen >= end and not self._leg(number).exists():
+                    torch.save(self.model.state_dict(), self._leg(number))
+            if self.seen >= self.recipe.legs[-1]:
                 break
         self.save()
+
+    def result(self) -> dict[str, Tensor]:
+        """The mean of the legs' ends: it answers better than either, for the price of neither."""
+        ends = [torch.load(self._leg(n), weights_only=True) for n in range(len(self.recipe.legs))]
+        return {name: torch.stack([end[name] for end in ends]).mean(0) for name in ends[0]}
+
+    def _leg(self, number: int) -> Path:
+        return self.out / f"leg-{number}.pt"
 
     def save(self) -> None:
         """Write model and state, replacing the earlier ones in one move."""
@@ -218,7 +231,8 @@ class Run:
         return float(reply_loss.detach())
 
     def _schedule(self) -> float:
-        left = 1 - self.seen / self.recipe.tokens
+        end = next((end for end in self.recipe.legs if end > self.seen), self.recipe.legs[-1])
+        left = 1 - self.seen / end
         return min(1.0, self.steps / 50 + 0.02, max(left, 0.0) / self.recipe.decay_share)
 
     def _judge(self, batch: Batch, said: Tensor, right: Tensor) -> None:
