@@ -53,6 +53,9 @@ WEAK_WORDS = 0.34
 STRONG_WORDS = 0.65
 """The share of words that is evidence whatever the meaning: a rare exact word is found."""
 
+_AMONG_FEW = 0.45
+"""How far the best match of a small archive counts as standing out: there is nothing to hold it against."""
+
 _ASKING = re.compile(
     r"\?|\b(?:and|who|what|when|where|why|how|which|und|wer|was|wann|wo|warum|wie|welche[rs]?)\b",
     re.IGNORECASE,
@@ -101,8 +104,9 @@ class Ranking:
 
     def _evidence(self) -> float:
         best = float(self.score[self.order[0]])
-        others = float(self.score[self.order[_RUNNER_UP]]) if len(self.order) > _RUNNER_UP else 0.0
-        return best + STANDS_OUT * (best - others)
+        if len(self.order) <= _RUNNER_UP:
+            return best + STANDS_OUT * _AMONG_FEW
+        return best + STANDS_OUT * (best - float(self.score[self.order[_RUNNER_UP]]))
 
 
 class Retriever:
