@@ -2,10 +2,10 @@
 
     python scripts/measure_first_token.py MODEL.gguf [--runs 9] [--turns 5,60,200] [--compression extractive]
 
-Histories are constructed: seeded turns of 60 to 120 tokens, stored and folded as they come, never generated.
-Each run asks the same question, which is deleted afterwards, and waits for the prefill of the history; the
-lengths are taken in turn, so that a noisy machine is noisy for all. The archive is empty and switched off:
-what retrieval costs is told by measure_turn.py. Prints medians, and the ratio to the shortest chat.
+Histories are constructed: seeded turns of 60 to 120 tokens, stored and folded as they come, never
+generated. Each run asks the same question, which is deleted afterwards, and waits for the prefill of the
+history. The archive is empty and switched off: what retrieval costs is told by measure_turn.py. Prints
+medians, and the ratio to the shortest chat.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
@@ -25,6 +26,7 @@ from persona.chat.engine import Engine
 from persona.chat.events import PromptReady, TurnFinished, TurnRequest
 from persona.chat.opening import open_engine
 
+START = datetime.fromisoformat("2026-11-02T09:00:00+00:00")
 QUESTION = "What should we cook tonight?"
 WORDS = (
     "river window letter green kitchen walk Tuesday train paper music garden table morning bread bicycle "
@@ -51,9 +53,20 @@ def _said(rng: random.Random) -> str:
     return f"My friend {rng.choice(NAMES)} likes number {rng.randint(100, 999)}. {words.capitalize()}."
 
 
-def first_token(engine: Engine, session_id: str) -> dict[str, float]:
-    """Seconds to the first token of a reply, and the prompt it was for."""
-    request = TurnRequest(QUESTION, session_id, thinking=False, max_tokens=1, ignore_eos=True, seed=1)
+def first_token(engine: Engine, session_id: str, run: int) -> dict[str, float]:
+    """Seconds to the first token of a reply, and the prompt it was for.
+
+    Every run is on another day, so that no run finds its message in the cache from the one before.
+    """
+    request = TurnRequest(
+        QUESTION,
+        session_id,
+        thinking=False,
+        max_tokens=1,
+        ignore_eos=True,
+        seed=1,
+        now=START + timedelta(days=run),
+    )
     started = time.perf_counter()
     seconds = 0.0
     ready: PromptReady | None = None
@@ -93,10 +106,10 @@ def main() -> None:
         settings = settings.model_copy(update={"chat": chat, "memory": memory})
         with closing(open_engine(settings, model=str(options.model.resolve()))) as engine:
             chats = {n: construct(engine, n) for n in lengths}
-            for _ in range(options.runs):
-                for n, session_id in chats.items():
+            for n, session_id in chats.items():
+                for run in range(options.runs):
                     engine.idle(session_id)
-                    found[n].append(first_token(engine, session_id))
+                    found[n].append(first_token(engine, session_id, run))
     shortest = statistics.median(r["seconds"] for r in found[lengths[0]])
     for n, runs in found.items():
         medians = {key: statistics.median(r[key] for r in runs) for key in ("seconds", "prompt", "cached")}
