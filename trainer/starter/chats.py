@@ -5,20 +5,19 @@ as a memory of this chat once its turn has left the prompt.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from knowledge.records import Memory
 from persona.backends.base import Prompt
 from persona.chat.abstract import summary_prompt
-from persona.chat.layout import HistoryTurn, Scene, day
+from persona.chat.layout import HistoryTurn, Scene
 from persona.chat.lines import USER, Line
 from persona.chat.recall import PLACE
 from persona.chat.turns import Turn, TurnRole
-from trainer.starter.bank import Topic
 from trainer.starter.questions import asked, quoted
-from trainer.starter.scenes import ACKNOWLEDGED, history, recap, user_said
+from trainer.starter.scenes import ACKNOWLEDGED, history, recap, sentence, talk
 from trainer.starter.world import World
 
 _MINE = (
@@ -49,14 +48,21 @@ class Told:
         return f"You told me: {self.statement}"
 
 
-def tell(world: World, topic: Topic) -> Told:
-    """Something told: of the bank's own, or a fact of `topic` said by the user of themselves."""
+def tell(world: World, count: int) -> list[Told]:
+    """Things told, of different kinds: the bank's own, or facts of its topics told of themselves."""
+    rng, bank = world.rng, world.bank
+    own = sum(world.chance(0.35) for _ in range(count))
+    kinds = [(kind.say, kind.ask, kind.slot) for kind in rng.sample(bank.told, min(own, len(bank.told)))]
+    kinds += [
+        (topic.say, tuple(as_mine(a) for a in topic.ask), topic.slot)
+        for topic in rng.sample(bank.topics, count - len(kinds))
+    ]
+    rng.shuffle(kinds)
+    return [_told(world, *kind) for kind in kinds]
+
+
+def _told(world: World, say: Sequence[str], asks: Sequence[str], slot: str) -> Told:
     rng = world.rng
-    if world.chance(0.35):
-        kind = rng.choice(world.bank.told)
-        say, asks, slot = kind.say, kind.ask, kind.slot
-    else:
-        say, asks, slot = topic.say, tuple(as_mine(a) for a in topic.ask), topic.slot
     statement = world.casual(world.fill(rng.choice(say), v=world.value(slot)))
     return Told(statement, tuple(asked(world, a) for a in rng.sample(asks, min(2, len(asks)))))
 
@@ -68,43 +74,44 @@ def as_mine(question: str) -> str:
     return question[:1].upper() + question[1:] if question[:1] != "I" else question
 
 
-def in_chat(world: World, scene: Scene, told: Told) -> tuple[Scene, str]:
-    """The scene with `told` in a recent turn or a summary, and what to think when it is asked for."""
+def in_chat(world: World, scene: Scene, told: Sequence[Told]) -> Scene:
+    """The scene with `told` in recent turns, or in a summary with talk after it."""
     rng = world.rng
-    if world.chance(0.4):
-        turns = list(scene.turns) or history(world, rng.choice((0, 1, 1, 2, 3)))
-        said = HistoryTurn(_among_chatter(world, told.statement), rng.choice(ACKNOWLEDGED))
-        turns.insert(rng.randrange(len(turns) + 1), said)
-        scene = replace(scene, turns=turns)
-    else:
-        lines = [told.statement, *(user_said(world) for _ in range(rng.choice((0, 1, 2, 4, 7))))]
-        rng.shuffle(lines)
-        scene = replace(scene, summaries=(recap(lines, rng.randint(1, 40)),))
-    return scene, "Told in this chat."
+    turns = list(scene.turns)
+    if len(told) < 4 and world.chance(0.6):
+        turns = turns or history(world, rng.choice((0, 1, 1, 2, 3)))
+        for one in told:
+            said = HistoryTurn(_among_chatter(world, one.statement), rng.choice(ACKNOWLEDGED))
+            turns.insert(rng.randrange(len(turns) + 1), said)
+        return replace(scene, turns=turns)
+    lines = [one.statement for one in told] + [sentence(world) for _ in range(rng.choice((0, 0, 1, 2)))]
+    rng.shuffle(lines)
+    turns += talk(world, rng.choice((0, 0, 1, 3, 6)))
+    return replace(scene, summaries=(recap(world, lines, rng.randint(1, 40)),), turns=turns)
 
 
-def as_memory(world: World, scene: Scene, told: Told, others: int) -> tuple[Scene, str]:
-    """The scene with `told` as its best memory, `others` more told ones after it, the archive's last."""
-    texts = [told.statement, *(user_said(world) for _ in range(others))]
-    said = [_memory(world, text, rank) for rank, text in enumerate(texts, 1)]
+def as_memory(world: World, scene: Scene, told: Sequence[Told]) -> Scene:
+    """The scene with `told` as its memories, best first, and the archive's after them."""
+    said = [_memory(world, one.statement, rank) for rank, one in enumerate(told, 1)]
     archive = [replace(memory, rank=memory.rank + len(said)) for memory in scene.memories]
-    return replace(scene, memories=(*said, *archive)), f"[1] {day(said[0].sent_at)}, {USER}."
+    return replace(scene, memories=(*said, *archive))
 
 
-def summary(world: World, exchanges: int, topics: Iterable[Topic]) -> tuple[Prompt, str]:
+def summary(world: World, exchanges: int) -> tuple[Prompt, str]:
     """The run time's prompt for a summary of so many exchanges, and the lines that hold what was told."""
     rng = world.rng
     first = rng.randint(1, 60)
     turns: list[Turn] = []
     lines: list[Line] = []
-    for number, topic in zip(range(first, first + exchanges), topics, strict=False):
-        statements = [tell(world, topic).statement for _ in range(rng.choice((0, 0, 1, 1, 2)))]
-        if not lines and number == first + exchanges - 1:
-            statements = statements or [tell(world, topic).statement]
+    told = [one.statement for one in tell(world, rng.randint(1, 2 * exchanges))]
+    where = sorted(rng.randrange(exchanges) for _ in told)
+    for place in range(exchanges):
+        number = first + place
+        statements = [text for text, at in zip(told, where, strict=True) if at == place]
         lines += [Line((number,), USER, " ".join(text.split())) for text in statements]
         parts = [*statements]
         for _ in range(rng.choice((0, 1, 1, 2)) if statements else 1):
-            parts.insert(rng.randint(0, len(parts)), _chatter(world))
+            parts.insert(rng.randint(0, len(parts)), sentence(world))
         turns += [
             _turn(world, number, "user", " ".join(parts)),
             _turn(world, number, "assistant", _reply(world)),
@@ -115,14 +122,8 @@ def summary(world: World, exchanges: int, topics: Iterable[Topic]) -> tuple[Prom
 def _among_chatter(world: World, statement: str) -> str:
     parts = [statement]
     for _ in range(world.rng.choice((0, 0, 1, 2))):
-        parts.insert(world.rng.randint(0, len(parts)), _chatter(world))
+        parts.insert(world.rng.randint(0, len(parts)), sentence(world))
     return " ".join(parts)
-
-
-def _chatter(world: World) -> str:
-    """A sentence that ends, so that the next one can be told from it."""
-    text = world.fill(world.rng.choice(world.bank.chatter))
-    return text if text[-1:] in ".!?" else f"{text}."
 
 
 def _reply(world: World) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from persona.backends.base import Prompt
 from persona.chat.layout import HistoryTurn, Scene, build, day
+from persona.chat.lines import USER
 from trainer.starter.bank import Topic
 from trainer.starter.chats import as_memory, in_chat, summary, tell
 from trainer.starter.questions import (
@@ -30,7 +31,7 @@ from trainer.starter.world import World
 THINKING = 0.35
 """Share of lessons with thinking."""
 
-SUMMARIES, TOLD = 0.06, 0.24
+SUMMARIES, TOLD = 0.08, 0.28
 """Share of sheets that ask for a summary, and of the others that ask for what the user told."""
 
 
@@ -56,15 +57,16 @@ def sheet(world: World, level: int) -> list[Lesson]:
     """The lessons of a random scene with up to `level` memory lines (at least one)."""
     rng = world.rng
     if level > 1 and world.chance(SUMMARIES):
-        return [_summary(world, rng.randint(2, level))]
+        prompt, reply = summary(world, rng.randint(2, level))
+        return [Lesson(prompt, Task("summary", "", "", reply))]
     topics = iter(rng.sample(world.bank.topics, 12))
     scene = setting(world, max(1, level))
     tasks: list[Task] = []
-    told = tell(world, next(topics)) if world.chance(TOLD) else None
-    served = told is not None and world.chance(0.4)
+    told = tell(world, rng.choice((1, 1, 2, 3, 5, 8, 12, 16)[: level + 1])) if world.chance(TOLD) else []
+    served = 0 < len(told) < 4 and world.chance(0.4)
     if told and not served:
-        scene, thinking = in_chat(world, scene, told)
-        tasks += [Task("told", ask, thinking, told.reply) for ask in told.asks]
+        scene = in_chat(world, scene, told)
+        tasks += [Task("told", one.asks[0], "Told in this chat.", one.reply) for one in told[:4]]
     if world.chance(0.5):
         scene, task = _with_card(world, scene, next(topics))
         tasks += [task] if world.chance(0.3) else []
@@ -72,22 +74,17 @@ def sheet(world: World, level: int) -> list[Lesson]:
     if remembers:
         scene, found = _with_memories(world, scene, level, topics)
         tasks += found
-    if told and served:
+    if served:
         # the ranks that the others name are taken
-        scene, thinking = as_memory(world, scene, told, rng.choice((0, 0, 1, 2)))
-        tasks = [Task("told", ask, thinking, told.reply) for ask in told.asks]
+        scene = as_memory(world, scene, told)
+        lines = zip(scene.memories, told, strict=False)
+        tasks = [Task("told", t.asks[0], f"[{m.rank}] {day(m.sent_at)}, {USER}.", t.reply) for m, t in lines]
     # where memories are shown, most questions have their answer among them; without any, few have
     tasks += [_unknown(world, topics) for _ in range(rng.choice((0, 0, 1) if remembers else (1, 2, 3)))]
     tasks += [_aside(world)] if world.chance(0.25) or not tasks else []
     return [
         Lesson(build(replace(scene, message=t.message, thinking=world.chance(THINKING))), t) for t in tasks
     ]
-
-
-def _summary(world: World, level: int) -> Lesson:
-    topics = iter(world.rng.sample(world.bank.topics, level))
-    prompt, reply = summary(world, level, topics)
-    return Lesson(prompt, Task("summary", "", "", reply))
 
 
 def _with_memories(

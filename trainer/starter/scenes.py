@@ -111,7 +111,7 @@ def setting(world: World, level: int) -> Scene:
         turns = history(world, rng.randint(6, 16))
     summaries: tuple[str, ...] = ()
     if level >= 6 and world.chance(0.12):
-        summaries = (recap([user_said(world) for _ in range(rng.randint(1, 5))]),)
+        summaries = (recap(world, [user_said(world) for _ in range(rng.randint(1, 5))]),)
     return Scene(
         name=world.owner,
         card=card(world, []),
@@ -123,9 +123,29 @@ def setting(world: World, level: int) -> Scene:
     )
 
 
-def recap(said: Sequence[str], first: int = 1) -> str:
-    """A summary block as the extractive compressor writes it, from turn `first` on."""
-    return "\n".join(f"- (turn {first + 2 * i}) user: {text}" for i, text in enumerate(said))
+def recap(world: World, said: Sequence[str], first: int = 1) -> str:
+    """A summary block as the extractive compressor writes it, from turn `first` on; a turn may tell much."""
+    lines = []
+    for text in said:
+        lines.append(f"- (turn {first}) user: {text}")
+        first += world.rng.choice((0, 1, 1, 2, 3))
+    return "\n".join(lines)
+
+
+def talk(world: World, count: int) -> list[HistoryTurn]:
+    """Turns in which the user just talks, and the twin has nothing to say to it."""
+    rng, bank = world.rng, world.bank
+    replies = (*bank.dont_know, *bank.off_ground_replies, *ACKNOWLEDGED)
+    return [
+        HistoryTurn(" ".join(sentence(world) for _ in range(rng.choice((1, 2, 3)))), rng.choice(replies))
+        for _ in range(count)
+    ]
+
+
+def sentence(world: World) -> str:
+    """A line of chatter that ends, so that the next one can be told from it."""
+    text = world.fill(world.rng.choice(world.bank.chatter))
+    return text if text[-1:] in ".!?" else f"{text}."
 
 
 def history(world: World, count: int) -> list[HistoryTurn]:
