@@ -52,6 +52,10 @@ class ChatSettings(_Section):
     """How turns above the high mark are folded: `off` drops the oldest from the prompt, `extractive`
     quotes their telling sentences, `abstractive` lets the model summarise them."""
 
+    history_tokens: int = Field(default=1400, ge=128)
+    """Most tokens of summaries and turns that a prompt shows while compression is on; the rest is found again
+    when it is asked for. Every token read makes the first word of a reply come later."""
+
     high_mark: float = Field(default=0.75, gt=0, le=1)
     """Share of the history budget above which the oldest turns are folded."""
 

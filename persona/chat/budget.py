@@ -19,12 +19,13 @@ ELLIPSIS = "…"
 @dataclass(frozen=True, slots=True)
 class Budget:
     """How one window is shared out. prompt: what the whole prompt may hold, template included.
-    memory, history: what is left of it for either, after `base`."""
+    memory, history: what is left of it for either, after `base`. most_history: the history gets no more."""
 
     window: int
     reply: int
     base: int
     memory: int
+    most_history: int | None = None
 
     @property
     def prompt(self) -> int:
@@ -34,7 +35,8 @@ class Budget:
     @property
     def history(self) -> int:
         """Most tokens of summaries and earlier turns."""
-        return self.prompt - self.base - self.memory
+        room = self.prompt - self.base - self.memory
+        return room if self.most_history is None else min(room, self.most_history)
 
 
 def window_of(info: ModelInfo) -> int:

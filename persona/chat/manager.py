@@ -214,12 +214,13 @@ class ConversationManager:
 
     def _budget(self, draft: Draft, bare: Scene) -> Budget:
         info = self._backend.info
-        return share(
+        whole = share(
             window_of(info),
             base=self.counter.prompt(build(bare)),
             reply=draft.reply_tokens,
             memory=readable(info, draft.memory_tokens) + draft.style_tokens,
         )
+        return whole if draft.compression == "off" else replace(whole, most_history=self._chat.history_tokens)
 
     def _history(self, draft: Draft) -> list[Exchange]:
         turns = self._sessions.turns(draft.session_id) if draft.session_id else ()

@@ -36,6 +36,16 @@ def test_folding_happens_in_batches_and_the_prompt_only_grows_between_them(house
     assert grown < 29
 
 
+def test_a_wide_window_is_not_filled_with_history(tmp_path: Path) -> None:
+    house = make_house(tmp_path / "s.sqlite3", context=8000, history_tokens=200)
+    session_id = chat(house, 30)
+    sizes = [house.backend.count_prompt(p) for p in house.backend.prompts]
+    assert max(sizes[5:]) < min(sizes) + 200
+    assert "Person29" in house.backend.prompts[-1].messages[-1].content
+    house.say("all of it", session_id=session_id, compression="off")
+    assert house.backend.count_prompt(house.backend.prompts[-1]) > max(sizes)
+
+
 def test_off_drops_the_oldest_and_writes_no_summary(house: House) -> None:
     session_id = chat(house, 30, compression="off")
     assert house.sessions.summaries(session_id, "extractive") == []
