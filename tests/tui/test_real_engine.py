@@ -115,7 +115,10 @@ def _said(app: PersonaApp) -> str:
     return "".join(m.text + m.thinking_text for m in app.screen.query(TwinMessage))
 
 
-async def test_answering_again_keeps_the_old_reply_as_an_alternative(app: PersonaApp) -> None:
+async def test_answering_again_keeps_the_old_reply_as_an_alternative(tmp_path: Path) -> None:
+    # Not random weights: one reply of theirs in some hundreds is empty, and such a one replaces nothing.
+    model = write_scripted_qwen3(tmp_path / "scripted.gguf", ["la la"])
+    app = real_app(Settings(model=ModelSettings(name=str(model), context=2048, threads=1)), tmp_path)
     async with app.run_test(size=WIDE) as pilot:
         await wait_until(pilot, lambda: app.room.engine)
         await write(pilot, "hello")
@@ -127,6 +130,7 @@ async def test_answering_again_keeps_the_old_reply_as_an_alternative(app: Person
         await wait_until(pilot, lambda: app.screen.check_action("regenerate", ()))
         assert len(store.turns(session.id)) == 2
         assert len(app.screen.query(TwinMessage)) == 1
+    app.room.close()
 
 
 async def test_a_chat_is_resumed_by_its_id(settings: Settings, tmp_path: Path) -> None:
