@@ -24,8 +24,9 @@ $(STAMP): pyproject.toml
 chat: setup
 	$(BIN)/persona demo --home "$(DEMO_HOME)"
 
+# Two processes of one thread each: a third would cost 1.5 GB, and cores beyond two are not promised.
 test: setup
-	$(PYTEST)
+	OMP_NUM_THREADS=1 $(PYTEST) --numprocesses 2 --dist loadfile
 
 test-slow: setup
 	$(PYTEST) -m slow
