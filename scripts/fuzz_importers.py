@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import CodeType, FrameType
+from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -256,29 +256,70 @@ def fuzz(minutes: float, only: str, seed: int, kept: Path, scratch: Path) -> int
     return failures
 
 
-def with_atheris(minutes: float, only: str, kept: Path, scratch: Path) -> None:
-    """libFuzzer in place of our own choice; never returns."""
+def with_atheris(minutes: float, only: str, seed: int, kept: Path, scratch: Path) -> None:
+    """libFuzzer keeps and chooses the inputs; never returns.
+
+    Two bytes before the content say which seed is changed, and which of its files. Half of the changes are
+    ours, which know JSON and lines, half are libFuzzer's own.
+    """
     import atheris  # type: ignore[import-not-found, unused-ignore]
 
-    begin, judge = seeds(only), Judge(scratch)
+    begin, judge, failures = seeds(only), Judge(scratch), 0
+    mutator = Mutator(random.Random(seed))
     corpus = kept / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     for number, files in enumerate(begin):
-        (corpus / f"seed-{number}").write_bytes(bytes([number]) + max(files.values(), key=len))
+        for place, name in enumerate(sorted(files)):
+            (corpus / f"seed-{number}-{place}").write_bytes(bytes([number, place]) + files[name])
+    begun = told = time.monotonic()
 
     def one(data: bytes) -> None:
+        nonlocal told, failures
         files = begin[data[0] % len(begin)] if data else begin[0]
-        changed = max(files, key=lambda name: len(files[name]))
-        mutated = {**files, changed: data[1:]}
-        if trouble := judge.wrong(mutated):
-            keep(kept, mutated, trouble)
-            raise RuntimeError(trouble)
+        name = sorted(files)[data[1] % len(files)] if len(data) > 1 else sorted(files)[0]
+        files = {**files, name: data[2:]}
+        if trouble := judge.wrong(files):
+            failures += 1
+            keep(kept, files, trouble)
+        if (now := time.monotonic()) - told > 60:
+            told = now
+            print(f"{(now - begun) / 60:.0f} min: {judge.inputs:,} inputs, {failures} failed", flush=True)
 
-    atheris.instrument_all()
-    atheris.Setup(
-        [sys.argv[0], f"-max_total_time={int(minutes * 60)}", f"-max_len={LARGEST}", str(corpus)], one
-    )
+    def change(data: bytes, most: int, chance: int) -> bytes:
+        if chance % 2 or len(data) < 3:
+            changed: bytes = atheris.Mutate(data, most)
+            return changed
+        file = {"": data[2:]}
+        return (data[:2] + mutator.changed(file, random.Random(chance).choice(begin))[""])[:most]
+
+    for module in [m for m in sys.modules.values() if (m.__name__ or "").startswith("knowledge.importers")]:
+        for thing in list(vars(module).values()):
+            _instrument(atheris, thing, module.__name__)
+    limits = [
+        f"-max_total_time={int(minutes * 60)}",
+        f"-max_len={LARGEST}",
+        f"-seed={seed + 1}",
+        "-verbosity=1",
+    ]
+    atheris.Setup([sys.argv[0], *limits, str(corpus)], one, custom_mutator=change)
     atheris.Fuzz()
+
+
+def _instrument(atheris: Any, thing: Any, module: str) -> None:
+    """Let libFuzzer see which branches of a function, or of a class's methods, are taken."""
+    if getattr(thing, "__module__", None) != module:
+        return
+    members = (
+        [thing]
+        if isinstance(thing, FunctionType)
+        else vars(thing).values()
+        if isinstance(thing, type)
+        else []
+    )
+    for member in members:
+        function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        if isinstance(function, FunctionType):
+            atheris.instrument_func(function)
 
 
 def main() -> int:
@@ -292,7 +333,7 @@ def main() -> int:
     args.keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as scratch:
         if args.atheris:
-            with_atheris(args.minutes, args.only, args.keep, Path(scratch))
+            with_atheris(args.minutes, args.only, args.seed, args.keep, Path(scratch))
         return 1 if fuzz(args.minutes, args.only, args.seed, args.keep, Path(scratch)) else 0
 
 
