@@ -7,7 +7,6 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from knowledge.records import Memory
@@ -36,6 +35,7 @@ from persona.chat.events import (
 from persona.chat.fact_book import FactBook
 from persona.chat.layout import build
 from persona.chat.manager import Composed, ConversationManager, Draft, Plan
+from persona.chat.options import Options, aware
 from persona.chat.recall import ChatRecall, Question
 from persona.chat.recorder import ReplyRecorder
 from persona.chat.store import MemoryRef, SessionStore, Turn
@@ -47,9 +47,6 @@ if TYPE_CHECKING:
     from knowledge.progress import Progress
 
 _log = logging.getLogger(__name__)
-
-FACT_TOKENS = 160
-"""Most tokens of facts of this chat that are looked up for a question while the archive is off."""
 
 _CONTEXT_MESSAGES = 4
 """How many earlier user messages retrieval is given, for questions like "and before that?"."""
@@ -105,7 +102,7 @@ class Engine:
             session = self.sessions.create()
         else:
             session = self.sessions.get(request.session_id)
-        at = _aware(request.now) if request.now else None
+        at = aware(request.now) if request.now else None
         asked = self.sessions.add_user(session.id, request.text, correspondent=request.correspondent, at=at)
         yield from self._answer(asked, request, cancel)
 
@@ -143,8 +140,9 @@ class Engine:
             self._running += 1
         self._interrupt_idle()
         try:
-            prompt = Prompt(tuple(messages), self._thinks(request))
-            sampling = self._sampling(request, self._reply_tokens(request))
+            options = self._options(request)
+            prompt = Prompt(tuple(messages), options.thinks)
+            sampling = options.sampling(self.backend.default_sampling(options.thinks), options.reply_tokens)
             yield from self.backend.stream(prompt, sampling, cancel or threading.Event())
         finally:
             with self._guard:
@@ -206,11 +204,12 @@ class Engine:
         SessionError for an unknown session or a message that does not fit.
         """
         session_id = request.session_id or ""
-        draft = self._draft(session_id, request)
+        options = self._options(request)
+        draft = options.draft(session_id)
         asked = bool(request.text.strip())
         plan = self._manager.plan(draft if asked else replace(draft, message=None))
-        found = self._retrieve(session_id, request, plan) if asked else ()
-        examples = self._examples(request, plan) if asked else ()
+        found = self._retrieve(session_id, options, plan) if asked else ()
+        examples = self._examples(options, plan) if asked else ()
         composed = self._manager.compose(plan, found, examples)
         return self._ready(composed, plan), composed.memories
 
@@ -233,11 +232,12 @@ class Engine:
         with self._guard:
             self._running += 1
         self._interrupt_idle()
+        options = self._options(request)
         recorder = ReplyRecorder(
             self.sessions,
             asked.session_id,
             asked.number,
-            thinking_on=self._thinks(request),
+            thinking_on=options.thinks,
             previous=previous,
         )
         self._last[asked.session_id] = request
@@ -246,14 +246,15 @@ class Engine:
         try:
             yield TurnStarted(asked.session_id, asked.id)
             self.facts.learn([asked])
-            plan = self._manager.plan(self._draft(asked.session_id, request, before=asked.number))
-            found = self._retrieve(asked.session_id, request, plan, asked.number)
-            composed = self._manager.compose(plan, found, self._examples(request, plan))
+            plan = self._manager.plan(options.draft(asked.session_id, before=asked.number))
+            found = self._retrieve(asked.session_id, options, plan, asked.number)
+            composed = self._manager.compose(plan, found, self._examples(options, plan))
             prompt, tokens, memories = composed.prompt, composed.tokens, composed.memories
             recorder.memories = [MemoryRef(m.id, m.rank, m.score, m.why) for m in memories]
             yield Retrieved(memories)
             yield self._ready(composed, plan)
-            sampling = self._sampling(request, plan.budget.window - tokens)
+            own = self.backend.default_sampling(options.thinks)
+            sampling = options.sampling(own, plan.budget.window - tokens)
             reason = yield from self._stream(prompt, sampling, cancel or threading.Event(), recorder)
             status = "partial" if reason == "cancelled" else "complete"
             finished = True
@@ -281,26 +282,26 @@ class Engine:
                 recorder.finish(status)
 
     def _retrieve(
-        self, session_id: str, request: TurnRequest, plan: Plan, before: int | None = None
+        self, session_id: str, options: Options, plan: Plan, before: int | None = None
     ) -> Sequence[Memory]:
         """The memories for a message: what this chat was told and no longer shows, and the archive's.
 
         before: the number of the exchange it opens, None for the next one.
         """
-        room, cost = plan.budget.memory - self._example_room(request, plan), self._manager.memory_cost
+        room, cost = plan.budget.memory - options.example_room(plan.budget), self._manager.memory_cost
         if room <= 0:
             return ()
-        remembers, shown = self._remembers(request), tuple(plan.scene.summaries)
-        question = Question(request.text, session_id, plan.first, shown, turns=remembers)
+        remembers, shown, text = options.remembers, tuple(plan.scene.summaries), options.request.text
+        question = Question(text, session_id, plan.first, shown, turns=remembers)
         told: list[Memory] = []
-        if session_id and self._folds(request):
+        if session_id and options.folds:
             told = self._recall.search(question, budget_tokens=room // 2 if remembers else room, cost=cost)
         if not remembers:
             return told
         turns = self.sessions.turns(session_id) if session_id else ()
         earlier = [t.text for t in turns if t.role == "user" and (before is None or t.number < before)]
         found = self.memory.search(
-            request.text,
+            text,
             now=plan.scene.now,
             budget_tokens=room - cost(told),
             cost=cost,
@@ -309,15 +310,15 @@ class Engine:
         both = [*told, *found] if question.is_on_the_user else [*found, *told]
         return [replace(memory, rank=rank) for rank, memory in enumerate(both, 1)]
 
-    def _examples(self, request: TurnRequest, plan: Plan) -> Sequence[str]:
+    def _examples(self, options: Options, plan: Plan) -> Sequence[str]:
         """Replies of the owner's to messages like this one, where the settings have room for them."""
-        room = self._example_room(request, plan)
+        room = options.example_room(plan.budget)
         if not room:
             return ()
         return self.memory.replies_like(
-            request.text,
+            options.request.text,
             now=plan.scene.now,
-            to=request.correspondent,
+            to=options.request.correspondent,
             budget_tokens=room,
             cost=self._manager.example_cost,
         )
@@ -344,68 +345,19 @@ class Engine:
 
     # What the request leaves to the settings
 
-    def _draft(self, session_id: str, request: TurnRequest, before: int | None = None) -> Draft:
-        return Draft(
-            session_id=session_id,
-            message=request.text,
-            now=_aware(request.now or datetime.now()),
-            compression=request.compression or self.settings.chat.compression,
-            reply_tokens=self._reply_tokens(request),
-            memory_tokens=self._memory_tokens(request),
-            thinking=self._thinks(request),
-            partner=request.correspondent,
-            before=before,
-            instructions=request.instructions,
-            style_tokens=self._style_tokens(request),
-        )
+    def _options(self, request: TurnRequest) -> Options:
+        return Options(request, self.settings)
 
     def _draft_of(self, session_id: str) -> Draft:
         """A draft with the options the chat was last used with."""
         asked = [t for t in self.sessions.turns(session_id) if t.role == "user"]
         correspondent = asked[-1].correspondent if asked else None
-        options = self._last.get(session_id) or TurnRequest("", correspondent=correspondent)
-        return self._draft(session_id, options)
-
-    def _sampling(self, request: TurnRequest, room: int) -> Sampling:
-        own = self.backend.default_sampling(self._thinks(request))
-        return replace(
-            replace(own, **request.sampling),
-            max_tokens=min(self._reply_tokens(request), room),
-            seed=request.seed,
-            ignore_eos=request.ignore_eos,
-        )
-
-    def _reply_tokens(self, request: TurnRequest) -> int:
-        return request.max_tokens or self.settings.chat.reply_tokens
-
-    def _thinks(self, request: TurnRequest) -> bool:
-        if request.sampling.get("schema"):
-            return False
-        return self.settings.chat.thinking if request.thinking is None else request.thinking
-
-    def _remembers(self, request: TurnRequest) -> bool:
-        return self.settings.memory.enabled if request.memory is None else request.memory
+        last = self._last.get(session_id) or TurnRequest("", correspondent=correspondent)
+        return self._options(last).draft(session_id)
 
     def _ready(self, composed: Composed, plan: Plan) -> PromptReady:
         sections = self._sections(composed.prompt)
         return PromptReady(composed.prompt, composed.tokens, plan.budget.prompt, sections, plan.budget)
-
-    def _folds(self, request: TurnRequest) -> bool:
-        return (request.compression or self.settings.chat.compression) != "off"
-
-    def _style_tokens(self, request: TurnRequest) -> int:
-        return self.settings.memory.style_tokens if self._remembers(request) else 0
-
-    def _example_room(self, request: TurnRequest, plan: Plan) -> int:
-        """Of the room for memories, what examples of style may take: never more than half of it."""
-        return min(self._style_tokens(request), plan.budget.memory // 2)
-
-    def _memory_tokens(self, request: TurnRequest) -> int:
-        """Room for memories. What the user told in this chat is served with the archive off, too."""
-        most = self.settings.memory.budget_tokens
-        if self._remembers(request):
-            return most
-        return min(most, FACT_TOKENS) if self._folds(request) else 0
 
     def _sections(self, prompt: Prompt) -> dict[str, int]:
         return {s.name: self._manager.counter.text(s.text) for s in prompt.sections}
@@ -414,7 +366,3 @@ class Engine:
         with self._guard:
             if self._idle_cancel is not None:
                 self._idle_cancel.set()
-
-
-def _aware(moment: datetime) -> datetime:
-    return moment if moment.tzinfo else moment.astimezone()
