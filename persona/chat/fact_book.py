@@ -5,7 +5,8 @@ transaction, and a chat can remember what it was told while the archive is switc
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -78,8 +79,7 @@ class FactBook:
             raise SessionError("a correction needs words", "to take the fact away, forget its turn's chat")
         [turn_id] = fact.sources
         dated = resolved(said, fact.told_at.astimezone())
-        made_of = f"{fact.id}\n{said}"
-        new_id = f"f-{hashlib.sha256(made_of.encode()).hexdigest()[:10]}"
+        new_id = _hashed(fact.id, said)
         with self._sessions.writing() as db:
             db.execute(
                 "INSERT OR IGNORE INTO facts(id, turn, subject, attribute, text, dated, confidence, origin,"
@@ -169,6 +169,35 @@ class FactBook:
         )
 
 
+def copy_facts(db: sqlite3.Connection, turns: Mapping[str, str]) -> None:
+    """Give copied turns (new ids by old ones) the facts of the first, under the ids they would be learned by.
+
+    None of them is pinned: the fact it was copied from is shown in every chat already.
+    """
+    marks = ", ".join("?" * len(turns))
+    found = db.execute(f"SELECT * FROM facts WHERE turn IN ({marks}) ORDER BY n", tuple(turns)).fetchall()
+    ids: dict[str, str] = {}
+    for row in found:
+        turn, corrects = turns[row["turn"]], ids.get(row["corrects"])
+        ids[row["id"]] = (
+            _hashed(corrects, row["text"]) if corrects else _hashed(turn, row["attribute"], row["text"])
+        )
+        values = {key: row[key] for key in row.keys() if key != "n"} | {  # noqa: SIM118
+            "id": ids[row["id"]],
+            "turn": turn,
+            "corrects": corrects,
+            "pinned": 0,
+        }
+        db.execute(
+            f"INSERT OR IGNORE INTO facts({', '.join(values)}) VALUES ({', '.join('?' * len(values))})",
+            tuple(values.values()),
+        )
+
+
 def _id(turn: Turn, statement: Statement) -> str:
-    made_of = f"{turn.id}\n{statement.attribute}\n{statement.text}"
+    return _hashed(turn.id, statement.attribute, statement.text)
+
+
+def _hashed(*parts: str | None) -> str:
+    made_of = "\n".join(map(str, parts))
     return f"f-{hashlib.sha256(made_of.encode()).hexdigest()[:10]}"

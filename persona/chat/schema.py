@@ -148,6 +148,30 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ALTER TABLE facts ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0;
         """,
     ),
+    (
+        # What the owner kept of several drafts is a reply beside them; like a choice, a correction names
+        # turns and copies nothing, so that it goes with them.
+        "drafts corrected",
+        """
+        CREATE TABLE corrections (
+            turn TEXT PRIMARY KEY REFERENCES turns(id) ON DELETE CASCADE,
+            draft TEXT NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
+            at TEXT NOT NULL
+        ) WITHOUT ROWID;
+        CREATE INDEX corrections_of_draft ON corrections(draft);
+        """,
+    ),
+    (
+        # Ids of the archive, which lies in another file: a forgotten message leaves a row that means nothing.
+        "memories left out of one chat",
+        """
+        CREATE TABLE left_out (
+            session TEXT NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,
+            message TEXT NOT NULL,
+            PRIMARY KEY (session, message)
+        ) WITHOUT ROWID;
+        """,
+    ),
 )
 
 

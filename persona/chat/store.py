@@ -192,8 +192,14 @@ class SessionStore:
         memories: Sequence[MemoryRef] = (),
         thinking_on: bool = False,
     ) -> Turn:
-        """Open the reply of exchange `number`; a reply it already has becomes an alternative."""
+        """Open the reply of exchange `number`; a reply it already has becomes an alternative, and no
+        summary is made of it any more."""
         with self.writing() as db:
+            had = db.execute(
+                "SELECT id FROM turns WHERE session = ? AND number = ? AND role = 'assistant'",
+                (session_id, number),
+            )
+            unsummarise(db, session_id, {row["id"] for row in had})
             db.execute(
                 "UPDATE turns SET active = 0 WHERE session = ? AND number = ? AND role = 'assistant'",
                 (session_id, number),
@@ -366,6 +372,8 @@ class SessionStore:
 
 def unsummarise(db: sqlite3.Connection, session_id: str, gone: Set[str]) -> int:
     """Delete every summary of a chat made of any of these turns (ids), and say how many those were."""
+    if not gone:
+        return 0
     made = db.execute("SELECT n, turns FROM summaries WHERE session = ?", (session_id,))
     stale = [(row["n"],) for row in made if not gone.isdisjoint(json.loads(row["turns"]))]
     db.executemany("DELETE FROM summaries WHERE n = ?", stale)
@@ -403,10 +411,15 @@ def _free_id(db: sqlite3.Connection) -> str:
             return session_id
 
 
+def free_turn_id() -> str:
+    """An id that no turn has."""
+    return f"t-{secrets.token_hex(6)}"
+
+
 def _insert_turn(
     db: sqlite3.Connection, session_id: str, number: int, role: TurnRole, text: str, **values: object
 ) -> str:
-    turn_id = f"t-{secrets.token_hex(6)}"
+    turn_id = free_turn_id()
     now = _now()
     row = {
         "id": turn_id,

@@ -1,12 +1,16 @@
 """`persona sessions`: past chats."""
 
+import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from knowledge.text import one_line, printable
 from persona.cli.output import emit, json_option, note, say, table
 from persona.cli.stores import open_sessions
+from persona.errors import PersonaError
 
 if TYPE_CHECKING:
     from persona.chat.store import Summary
@@ -53,9 +57,87 @@ def show(session_id: str, with_summaries: bool, as_json: bool) -> None:
         return
     say(f"{session.title} ({session.id})")
     for turn in turns:
-        who = "you" if turn.role == "user" else "twin"
+        who = _who(turn.role)
         mark = "" if turn.status == "complete" else f" [{turn.status}]"
         say(f"\n{who}, {turn.created_at.astimezone():%Y-%m-%d %H:%M}{mark}\n{turn.text}")
+
+
+@sessions.command()
+@click.argument("text")
+@click.option("--limit", metavar="N", type=click.IntRange(min=1), default=50, show_default=True)
+@json_option
+def search(text: str, limit: int, as_json: bool) -> None:
+    """Find what was said: every word of TEXT, the last of which may be a beginning."""
+    with open_sessions() as store:
+        found = store.search(text, limit)
+    if as_json:
+        emit([{"session": t.session_id, **t.as_json()} for t in found])
+    elif found:
+        rows = [
+            (t.session_id, f"{t.created_at.astimezone():%Y-%m-%d %H:%M}", _who(t.role),
+             one_line(printable(t.text)))
+            for t in found
+        ]  # fmt: skip
+        table(["session", "when", "who", "what"], rows)
+    else:
+        note("nobody said that")
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@click.argument("title")
+@json_option
+def rename(session_id: str, title: str, as_json: bool) -> None:
+    """Give a chat another title."""
+    with open_sessions() as store:
+        session = store.rename(session_id, title)
+    emit(session.as_json()) if as_json else note(f"it is now called: {session.title}")
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@click.option("--turn", "upto", metavar="N", type=click.IntRange(min=1), help="The last exchange to take.")
+@json_option
+def fork(session_id: str, upto: int | None, as_json: bool) -> None:
+    """Make a new chat of the beginning of one; the first stays as it is."""
+    from persona.chat import branching
+
+    with open_sessions() as store:
+        session = branching.fork(store, session_id, upto)
+    emit(session.as_json()) if as_json else say(session.id)
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(session_id: str, yes: bool) -> None:
+    """Delete a chat for good."""
+    with open_sessions() as store:
+        title = store.get(session_id).title
+        if not yes:
+            if not sys.stdin.isatty():
+                raise PersonaError(
+                    "this would delete a chat, for good", "say `--yes` where nobody can be asked"
+                )
+            click.confirm(f"delete “{title}” for good?", abort=True, err=True)
+        store.delete(session_id)
+    note("deleted")
+
+
+@sessions.command()
+@click.argument("session_id", metavar="ID")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def export(session_id: str, file: Path) -> None:
+    """Write a chat into FILE, whose ending says how: .md, .html or .json."""
+    from persona.chat import exporting
+
+    with open_sessions() as store:
+        exporting.export(store, session_id, file)
+    note(f"written: {file}")
+
+
+def _who(role: str) -> str:
+    return "you" if role == "user" else "twin"
 
 
 def _say_summaries(summaries: "Sequence[Summary]") -> None:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-from persona.chat.store import SessionStore
+from persona.chat.drafting import corrections
+from persona.chat.store import SessionStore, Turn, unsummarise
 from persona.errors import PersonaError, SessionError
 from persona.lab.ab import intervals
 
@@ -72,8 +73,10 @@ class ChoiceBook:
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (*pair, choice.left.arm, choice.right.arm, choice.picked, at),
             )
-            if better := choice.chosen:
-                db.execute("UPDATE turns SET active = id = ? WHERE id IN (?, ?)", (better.turn_id, *pair))
+            if choice.chosen and choice.rejected:
+                better, worse = choice.chosen.turn_id, choice.rejected.turn_id
+                db.execute("UPDATE turns SET active = id = ? WHERE id IN (?, ?)", (better, *pair))
+                unsummarise(db, left.session_id, {worse})
 
     def all(self) -> list[Choice]:
         """Every choice, oldest first."""
@@ -90,21 +93,28 @@ class ChoiceBook:
 
     def preference_pairs(self) -> Iterator[dict[str, Any]]:
         """One object for each choice of a better reply, in TRL's conversational preference format:
-        prompt (the chat up to the message), chosen, rejected, and the arms that gave them."""
+        prompt (the chat up to the message), chosen, rejected, and the arms that gave them. What the owner
+        made of a draft is better than every draft of that message; the arms are then `kept` and `draft`."""
         for choice in self.all():
             if choice.chosen is None or choice.rejected is None:
                 continue
             better, worse = (self._sessions.turn(s.turn_id) for s in (choice.chosen, choice.rejected))
-            turns = self._sessions.turns(better.session_id)
-            before = [t for t in turns if t.number < better.number and t.text.strip()]
-            asked = [t for t in turns if t.number == better.number and t.role == "user"]
-            yield {
-                "prompt": [{"role": t.role, "content": t.text} for t in (*before, *asked)],
-                "chosen": [{"role": "assistant", "content": better.text}],
-                "rejected": [{"role": "assistant", "content": worse.text}],
-                "chosen_arm": choice.chosen.arm,
-                "rejected_arm": choice.rejected.arm,
-            }
+            yield self._pair(better, worse, choice.chosen.arm, choice.rejected.arm)
+        for correction in corrections(self._sessions):
+            for other in correction.others:
+                yield self._pair(correction.kept, other, "kept", "draft")
+
+    def _pair(self, better: Turn, worse: Turn, better_arm: str, worse_arm: str) -> dict[str, Any]:
+        turns = self._sessions.turns(better.session_id)
+        before = [t for t in turns if t.number < better.number and t.text.strip()]
+        asked = [t for t in turns if t.number == better.number and t.role == "user"]
+        return {
+            "prompt": [{"role": t.role, "content": t.text} for t in (*before, *asked)],
+            "chosen": [{"role": "assistant", "content": better.text}],
+            "rejected": [{"role": "assistant", "content": worse.text}],
+            "chosen_arm": better_arm,
+            "rejected_arm": worse_arm,
+        }
 
 
 def tally(choices: Sequence[Choice]) -> dict[str, Any]:
