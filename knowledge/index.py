@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowledge import passages
+from knowledge import passages, unused_slots
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
 from knowledge.embedding_process import Cancelled
@@ -218,6 +218,7 @@ class VectorIndex:
                 self._folder.with_name(f"{self._folder.name}.part"), self._archive, self._embedder
             )
             fresh.take(old, kept)
+            unused_slots.blank(fresh._folder)
             self.close()
             shutil.rmtree(self._folder)
             fresh._folder.rename(self._folder)
