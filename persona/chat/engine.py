@@ -34,6 +34,7 @@ from persona.chat.events import (
 )
 from persona.chat.fact_book import FactBook
 from persona.chat.layout import build
+from persona.chat.left_out import shown_to
 from persona.chat.manager import Composed, ConversationManager, Draft, Plan
 from persona.chat.options import Options, aware
 from persona.chat.recall import ChatRecall, Question
@@ -291,8 +292,8 @@ class Engine:
         room, cost = plan.budget.memory - options.example_room(plan.budget), self._manager.memory_cost
         if room <= 0:
             return ()
-        remembers, shown, text = options.remembers, tuple(plan.scene.summaries), options.request.text
-        question = Question(text, session_id, plan.first, shown, turns=remembers)
+        remembers, text = options.remembers, options.request.text
+        question = Question(text, session_id, plan.first, turns=remembers)
         told: list[Memory] = []
         if session_id and options.folds:
             told = self._recall.search(question, budget_tokens=room // 2 if remembers else room, cost=cost)
@@ -308,7 +309,7 @@ class Engine:
             context=earlier[-_CONTEXT_MESSAGES:],
         )
         both = [*told, *found] if question.is_on_the_user else [*found, *told]
-        return [replace(memory, rank=rank) for rank, memory in enumerate(both, 1)]
+        return shown_to(self.sessions, session_id, both)
 
     def _examples(self, options: Options, plan: Plan) -> Sequence[str]:
         """Replies of the owner's to messages like this one, where the settings have room for them."""

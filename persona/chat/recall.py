@@ -4,7 +4,8 @@ Facts told and folded turns are searched by words, and served as memories beside
 
     [1] 12 March 2024, user, this chat: my dog is called Rufus
 
-Knows nothing of models; it is given what a served memory costs.
+Summaries far up in the prompt may show the same: what stands beside the question is read, by small
+models above all (docs/LOG.md). Knows nothing of models; it is given what a served memory costs.
 """
 
 import re
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from math import log
 
 from knowledge.facts import Fact, cues
+from knowledge.inflection import forms
 from knowledge.lexical import fold, terms
 from knowledge.records import Memory
 from knowledge.serving import Cost, excerpt
@@ -39,12 +41,11 @@ _STEM = 4
 @dataclass(frozen=True, slots=True)
 class Question:
     """What is searched for. before: only exchanges of a lower number, the others are in the prompt.
-    shown: the summaries in the prompt. turns: whether folded turns may be served, or facts only."""
+    turns: whether folded turns may be served, or facts only."""
 
     text: str
     session_id: str
     before: int
-    shown: Sequence[str] = ()
     turns: bool = True
 
     @property
@@ -74,8 +75,7 @@ class ChatRecall:
         asked = {stem(word) for word in terms(question.text)}
         if not asked:
             return []
-        shown = "\n".join(question.shown)
-        found = [f for f in self._candidates(question, asked) if f.text not in shown]
+        found = list(self._candidates(question, asked))
         rarity = {w: log(1 + len(found) / (1 + sum(w in f.words for f in found))) + 0.1 for w in asked}
         whole = sum(rarity.values())
 
@@ -121,13 +121,14 @@ def stem(word: str) -> str:
 
 def _words(text: str) -> frozenset[str]:
     """Every beginning of every word of `text` that a question's stem may be."""
-    return frozenset(start for word in re.findall(r"\w+", text) for start in _starts(fold(word)))
+    found = (form for word in re.findall(r"\w+", text) for form in forms(fold(word)))
+    return frozenset(start for word in found for start in _starts(word))
 
 
 def _starts(word: str) -> Iterable[str]:
     if _NUMBER.search(word):
         return (word,)
-    return (word[:end] for end in range(max(_STEM, len(word) - 3), len(word) + 1))
+    return (word[:end] for end in range(min(len(word), max(_STEM, len(word) - 3)), len(word) + 1))
 
 
 def _told(fact: Fact, turn: Turn) -> _Found:

@@ -31,7 +31,7 @@ from trainer.starter.world import World
 THINKING = 0.35
 """Share of lessons with thinking."""
 
-SUMMARIES, TOLD = 0.08, 0.28
+SUMMARIES, TOLD = 0.08, 0.32
 """Share of sheets that ask for a summary, and of the others that ask for what the user told."""
 
 
@@ -63,9 +63,10 @@ def sheet(world: World, level: int) -> list[Lesson]:
     scene = setting(world, max(1, level))
     tasks: list[Task] = []
     told = tell(world, rng.choice((1, 1, 2, 3, 5, 8, 12, 16)[: level + 1])) if world.chance(TOLD) else []
-    served = 0 < len(told) < 4 and world.chance(0.4)
-    if told and not served:
+    served = told[: rng.choice((1, 1, 2, 3))] if world.chance(0.6) else []
+    if told and (not served or world.chance(0.7)):
         scene = in_chat(world, scene, told)
+    if not served:
         tasks += [Task("told", one.asks[0], "Told in this chat.", one.reply) for one in told[:4]]
     if world.chance(0.5):
         scene, task = _with_card(world, scene, next(topics))
@@ -76,8 +77,8 @@ def sheet(world: World, level: int) -> list[Lesson]:
         tasks += found
     if served:
         # the ranks that the others name are taken
-        scene = as_memory(world, scene, told)
-        lines = zip(scene.memories, told, strict=False)
+        scene = as_memory(world, scene, served)
+        lines = zip(scene.memories, served, strict=False)
         tasks = [Task("told", t.asks[0], f"[{m.rank}] {day(m.sent_at)}, {USER}.", t.reply) for m, t in lines]
     # where memories are shown, most questions have their answer among them; without any, few have
     tasks += [_unknown(world, topics) for _ in range(rng.choice((0, 0, 1) if remembers else (1, 2, 3)))]
