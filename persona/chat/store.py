@@ -8,11 +8,12 @@ import json
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, TypeVar
 
 from knowledge.text import one_line, printable
 from persona.backends.base import Usage
@@ -36,6 +37,8 @@ __all__ = ["Hit", "MemoryRef", "Session", "SessionStore", "Summary", "Turn", "Tu
 
 TITLE_LENGTH = 60
 
+T = TypeVar("T")
+
 DISCARDED_FOR = timedelta(hours=1)
 """How long a discarded chat can be brought back when its store was never closed (a killed process)."""
 
@@ -47,7 +50,8 @@ class SessionStore:
         self._file = file
         self._lock = threading.RLock()
         self._discarded: set[str] = set()
-        self._read: dict[tuple[str, bool], tuple[tuple[int, int], Sequence[Turn]]] = {}
+        self._version = (0, 0)
+        self._read: dict[tuple[str, str], Sequence[Any]] = {}
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(file, timeout=10, isolation_level=None, check_same_thread=False)
@@ -142,16 +146,21 @@ class SessionStore:
     def turns(self, session_id: str, *, alternatives: bool = False) -> Sequence[Turn]:
         """The messages of a chat in their order; with `alternatives`, replaced replies too."""
         self.get(session_id)
+        where = "session = ?" if alternatives else "session = ? AND active = 1"
+        query = f"SELECT * FROM turns WHERE {where} ORDER BY number, n"
+        return self._once(
+            (query, session_id), lambda: tuple(turn_of(row) for row in self.rows(query, (session_id,)))
+        )
+
+    def _once(self, key: tuple[str, str], read: Callable[[], Sequence[T]]) -> Sequence[T]:
+        """What `read` gives, read anew when anything was written since: one turn asks several times."""
         with self._lock:
-            # one turn asks for them several times
             version = (self.rows("PRAGMA data_version")[0][0], self._db.total_changes)
-            known = self._read.get((session_id, alternatives))
-            if known is None or known[0] != version:
-                where = "session = ?" if alternatives else "session = ? AND active = 1"
-                rows = self.rows(f"SELECT * FROM turns WHERE {where} ORDER BY number, n", (session_id,))
-                known = (version, tuple(turn_of(row) for row in rows))
-                self._read = {(session_id, alternatives): known}
-            return known[1]
+            if version != self._version:
+                self._version, self._read = version, {}
+            if key not in self._read:
+                self._read[key] = read()
+            return self._read[key]
 
     def turn(self, turn_id: str) -> Turn:
         """One message. Raises SessionError when there is none of that id."""
@@ -272,9 +281,14 @@ class SessionStore:
 
     def all_summaries(self, session_id: str) -> Sequence[Summary]:
         """Every summary of a chat with its strategy, oldest turns first, those out of force too."""
-        rows = self.rows("SELECT * FROM summaries WHERE session = ? ORDER BY first_turn, n", (session_id,))
-        gone = {n for row in rows for n in json.loads(row["replaces"])}
-        return [summary_of(row, row["n"] not in gone) for row in rows]
+        query = "SELECT * FROM summaries WHERE session = ? ORDER BY first_turn, n"
+
+        def read() -> tuple[Summary, ...]:
+            rows = self.rows(query, (session_id,))
+            gone = {n for row in rows for n in json.loads(row["replaces"])}
+            return tuple(summary_of(row, row["n"] not in gone) for row in rows)
+
+        return self._once((query, session_id), read)
 
     def add_summary(
         self,
