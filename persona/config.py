@@ -38,6 +38,10 @@ class ModelSettings(_Section):
     threads: int = Field(default=0, ge=0)
     """CPU threads; 0 takes one for each physical core."""
 
+    adapter: str = ""
+    """A LoRA adapter as a GGUF file (`persona train export --lora`), laid over the model it was trained on;
+    empty for none."""
+
     gpu_layers: int = Field(default=-1, ge=-1)
     """Layers on the GPU, where the engine was built for one; -1 takes all."""
 

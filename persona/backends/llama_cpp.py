@@ -283,8 +283,9 @@ def _load(path: Path, settings: ModelSettings, context: int) -> "LlamaEngine":
     from persona.backends import llama_engine
 
     threads = settings.threads or physical_cores()
+    adapter = adapter_file(settings)
     try:
-        return llama_engine.LlamaEngine(
+        engine = llama_engine.LlamaEngine(
             str(path),
             n_ctx=context,
             n_batch=_BATCH,
@@ -302,3 +303,27 @@ def _load(path: Path, settings: ModelSettings, context: int) -> "LlamaEngine":
             "the file may be damaged, too new for the engine, or too large for memory: "
             "try a smaller model or a smaller `model.context`",
         ) from error
+    if adapter:
+        try:
+            engine.adapt(adapter)
+        except ValueError as error:
+            engine.close()
+            raise ModelError(
+                f"llama.cpp cannot lay the adapter {adapter.name} over {path.name}: "
+                f"{llama_engine.last_errors() or error}",
+                "an adapter fits only the model it was trained on; an empty `model.adapter` leaves it off",
+            ) from error
+    return engine
+
+
+def adapter_file(settings: ModelSettings) -> Path | None:
+    """The adapter's file, None for no adapter. Raises ModelError when it is not there."""
+    if not settings.adapter:
+        return None
+    path = Path(settings.adapter).expanduser().absolute()
+    if not path.is_file():
+        raise ModelError(
+            f"there is no adapter at {path}",
+            "`persona train export --lora` writes one; else clear `model.adapter`",
+        )
+    return path

@@ -9,6 +9,7 @@ What is mended here:
 - Prefill of a long prompt takes seconds and cannot be interrupted: `abort_when` stops it.
 - How many tokens were evaluated is not told: `evaluated` counts them.
 - `detokenize` truncates pieces of more than 32 bytes: `piece` does not.
+- `lora_path` takes an adapter that could not be read for a good one, and then dies: `adapt` does not.
 """
 
 import contextlib
@@ -16,6 +17,7 @@ import ctypes
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import llama_cpp.llama
@@ -85,6 +87,16 @@ class LlamaEngine(llama_cpp.llama.Llama):  # type: ignore[misc]
     def model_params(self, params: Any) -> None:
         params.use_extra_bufts = False
         self._model_params = params
+
+    def adapt(self, file: Path) -> None:
+        """Lay a LoRA adapter over the model, until it is closed. Raises ValueError where it does not fit."""
+        adapter = lib.llama_adapter_lora_init(self._model.model, str(file).encode())
+        if not adapter:
+            raise ValueError("it is damaged, or of another model")
+        self._stack.callback(lib.llama_adapter_lora_free, adapter)
+        adapters = (lib.llama_adapter_lora_p_ctypes * 1)(adapter)
+        if lib.llama_set_adapters_lora(self.ctx, adapters, 1, (ctypes.c_float * 1)(1.0)):
+            raise ValueError("the engine refuses it")
 
     def eval(self, tokens: Sequence[int]) -> None:
         """Evaluate `tokens` after those already live. Raises Aborted."""

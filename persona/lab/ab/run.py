@@ -122,6 +122,7 @@ def forget(course: Course, arms: Sequence[Arm], base: Settings, folder: Path) ->
 
 def _digest(course: Course, arms: Sequence[Arm], settings: Sequence[Settings]) -> str:
     files = [models.resolve(s.model.name) for s in settings]
+    files += [file for s in settings if s.model.adapter and (file := Path(s.model.adapter)).exists()]
     about = {
         "version": persona.__version__,
         "script": [asdict(step) for step in course.script.steps],
