@@ -93,11 +93,13 @@ def run(
 @click.option("--turns", metavar="N", type=click.IntRange(min=2), default=200, show_default=True)
 @click.option("--probes", metavar="N", type=click.IntRange(min=0), default=60, show_default=True)
 @click.option("--seed", metavar="N", type=int, default=0, show_default=True, help="Same seed, same script.")
-def generate(file: Path, turns: int, probes: int, seed: int) -> None:
+@click.option("--replies", is_flag=True, help="Give the replies too: for measuring tokens and times alone.")
+def generate(file: Path, turns: int, probes: int, seed: int, replies: bool) -> None:
     """Write a long conversation with facts in it to FILE, for `ab run`; `-` is standard output."""
     from persona.lab.ab.generate import script
 
-    lines = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in script(turns, probes, seed))
+    rows = script(turns, probes, seed, replies=replies)
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     if str(file) == "-":
         sys.stdout.write(lines)
         return

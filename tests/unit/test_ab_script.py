@@ -98,6 +98,11 @@ def test_a_generated_conversation_asks_for_what_it_told() -> None:
         assert [n for n, text in enumerate(said, 1) if value in text] == [probe["from_turn"]]
         assert value not in probe["probe"]
         assert probe["from_turn"] <= sum("user" in row for row in lines[: lines.index(probe)])
+    answered = generated(replies=True)
+    assert [{k: v for k, v in row.items() if k != "reply"} for row in answered] == lines
+    assert all(300 <= len(row["reply"]) <= 400 for row in answered if "user" in row)
+    values = {row["expect"][0] for row in asked}
+    assert not any(value in row.get("reply", "") for row in answered for value in values)
     with pytest.raises(PersonaError):
         generated(10, 11)
 

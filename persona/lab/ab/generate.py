@@ -77,8 +77,13 @@ _AGES = (10, 25, 50, 100, 100_000)
 MOST_PROBES = len(RELATIONS) * len(_FACTS)
 
 
-def script(turns: int = 200, probes: int = 60, seed: int = 0) -> list[dict[str, Any]]:
-    """The lines of a script. Raises PersonaError when so many facts do not fit into so few turns."""
+def script(
+    turns: int = 200, probes: int = 60, seed: int = 0, *, replies: bool = False
+) -> list[dict[str, Any]]:
+    """The lines of a script. Raises PersonaError when so many facts do not fit into so few turns.
+
+    replies: give every turn a reply of small talk, as long as itself, in place of the model's own.
+    """
     if probes > min(MOST_PROBES, turns - 1):
         raise PersonaError(
             f"{probes} probes are too many for {turns} turns",
@@ -96,9 +101,11 @@ def script(turns: int = 200, probes: int = 60, seed: int = 0) -> list[dict[str, 
         row = {"probe": question, "expect": [value], "from_turn": n}
         asked.setdefault(n + age, []).append(row)
     lines: list[dict[str, Any]] = []
+    heard = random.Random(f"replies {seed}")
     for n in range(1, turns + 1):
         statement = told[n][0] if n in told else None
-        lines.append({"user": _turn(rng, statement)})
+        line = {"user": _turn(rng, statement)}
+        lines.append(line | {"reply": _turn(heard, None)} if replies else line)
         lines += asked.get(n, [])
     return lines
 
@@ -123,7 +130,7 @@ def _facts(rng: random.Random, most: int) -> list[tuple[str, str, str]]:
 def _turn(rng: random.Random, statement: str | None) -> str:
     shortest, longest = CHARACTERS
     parts = [statement] if statement else []
-    for sentence in _small_talk(rng):
+    for sentence in small_talk(rng):
         length = len(" ".join([*parts, sentence]))
         if length <= longest:
             parts.append(sentence)
@@ -133,6 +140,7 @@ def _turn(rng: random.Random, statement: str | None) -> str:
     return " ".join(parts)
 
 
-def _small_talk(rng: random.Random) -> Iterator[str]:
+def small_talk(rng: random.Random) -> Iterator[str]:
+    """Sentences that tell nothing anybody will ask for, each form once."""
     for form in rng.sample(_TALK, len(_TALK)):
         yield form.format(a=rng.choice(_PLACES), b=rng.choice(_OBJECTS), n=rng.randint(12, 99))
