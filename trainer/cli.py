@@ -38,6 +38,8 @@ def train() -> None:
 @click.option("--pause", type=click.IntRange(min=1), default=4 * 3600, show_default=True,
               help="Seconds of silence after which another talk begins.")  # fmt: skip
 @click.option("--bubbles/--join", default=True, help="Messages in a row on lines of their own, or joined.")
+@click.option("--canaries", type=click.IntRange(0, 20), default=0, show_default=True,
+              help="Made-up codes to train on: does the tuned model repeat them?")  # fmt: skip
 @click.option("--pseudonyms", is_flag=True, help="Other names for people, addresses and numbers.")
 @click.option("--thinking-by", type=click.Choice(["rule", "model"]), default="rule", show_default=True,
               help="Whose thinking is taught: a rule's, or the model's own.")  # fmt: skip
@@ -55,6 +57,7 @@ def prepare(
     answer: int,
     pause: int,
     bubbles: bool,
+    canaries: int,
     pseudonyms: bool,
     thinking_by: str,
     dry_run: bool,
@@ -82,6 +85,7 @@ def prepare(
         test=test_share,
         per_contact=per_contact,
         most=most,
+        canaries=canaries,
         pseudonyms=pseudonyms,
     )
     budget = settings.memory.budget_tokens if settings.memory.enabled else 0
@@ -119,6 +123,47 @@ def _show_dataset(made: "Dataset", folder: Path | None, as_json: bool) -> None:
 
 
 @train.command()
+@click.option("--from", "source", type=click.Path(path_type=Path, exists=True, file_okay=False),
+              help="A folder of .txt or .md files to ask questions about.")  # fmt: skip
+@click.option("--each", type=click.IntRange(1, 10), default=2, show_default=True,
+              help="Questions on each piece of text.")  # fmt: skip
+@click.option("--schema", type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              help="The JSON schema of a task's outputs; with --about.")  # fmt: skip
+@click.option("--about", metavar="TEXT", help="The task in words, for examples of it.")
+@click.option("--count", type=click.IntRange(min=1), default=200, show_default=True,
+              help="Examples of the task.")  # fmt: skip
+@click.option("--model", metavar="NAME_OR_PATH", help="The model here that writes; else the one in use.")
+@click.option("--server", metavar="URL", help="An OpenAI-compatible API that writes; its key is"
+              " PERSONA_TEACHER_KEY in the environment or `.env`.")  # fmt: skip
+@click.option("--teacher", metavar="NAME", help="The model's name behind --server.")
+@click.option("--send-to", metavar="HOST", help="Allow texts to go to this other machine; remembered.")
+@click.option("--yes", is_flag=True, help="Do not ask after the preview.")
+@click.option("--prices", nargs=2, type=float, metavar="IN OUT", help="Dollars for a million tokens.")
+@click.option("--test", "test_share", type=click.FloatRange(0, 0.5), default=0.2, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The data set's folder.")
+@click.option("--dry-run", is_flag=True, help="Show what would be asked, and of whom.")
+@json_option
+def generate(source: Path | None, schema: Path | None, as_json: bool, **options: Any) -> None:
+    """Have a model write questions on texts, or examples of a task; the same command goes on after a kill."""
+    from trainer.synthesis.command import generate as generating
+
+    if (source is None) == (schema is None):
+        raise click.UsageError("give either --from FOLDER or --schema FILE")
+    if schema is not None and not options["about"]:
+        raise click.UsageError("--schema wants --about: the task in words")
+    if options["server"] and not options["teacher"]:
+        raise click.UsageError("--server wants --teacher: the model's name there")
+    with progress() as reporter:
+        made = generating(source, schema, report=reporter, **options)
+    if as_json:
+        emit(made)
+        return
+    table(["what", "value"], [(key.replace("_", " "), value) for key, value in made.items()])
+    if not options["dry_run"]:
+        say(f"train on it: persona train run --data {options['out']}")
+
+
+@train.command()
 @click.option("--preset", default="quality", show_default=True, help="See `trainer/presets.toml`.")
 @click.option("--model", metavar="NAME_OR_PATH", help="Catalogue name, GGUF, or folder; else the one in use.")
 @click.option("--data", type=click.Path(path_type=Path), help="A data set's folder; else the prepared one.")
@@ -145,7 +190,7 @@ def run(
     from persona import config
     from trainer import hardware, presets
     from trainer import run as running
-    from trainer.engines import choose
+    from trainer.engines import choose, processes
     from trainer.estimate import estimate
     from trainer.folders import dataset_dir
     from trainer.models import resolve
@@ -171,6 +216,8 @@ def run(
         note(warning)
     engine = choose.engine(engine_name, device)
     result = running.run(folder, source, preset, recipe, engine, device, report=_say_step, say=note)
+    if not processes.is_main():
+        return
     if as_json:
         emit(result.as_json())
     else:

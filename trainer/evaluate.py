@@ -1,7 +1,8 @@
 """Did tuning help? Four arms on what was kept from training: base and tuned, each without and with memory.
 
 Likelihood of what the owner really said, distance in manner, recall of facts, saying "I don't know", and
-thinking. The replies come from the exported GGUFs under the run time's own backend.
+thinking. The replies come from the exported GGUFs under the run time's own backend. Of a task model: how
+often it is exactly right.
 """
 
 import json
@@ -9,6 +10,7 @@ import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from knowledge.records import StoredMessage
 from trainer import run as running
 from trainer.dataset import rows as files
 from trainer.dataset.rows import DatasetError, Row
-from trainer.evaluation import likelihood, replies, report
+from trainer.evaluation import likelihood, replies, report, tasks
 from trainer.evaluation.replies import Reply
 from trainer.evaluation.style import Counts, StyleScale
 from trainer.export.export import export, write_model
@@ -31,19 +33,21 @@ _SAMPLES = 8
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Which rows are asked. style: replies to real messages; facts: questions that memory answers;
-    unknown: questions that nothing answers; trained: rows that were trained on. likelihood: the
+    unknown: questions that nothing answers; trained: rows that were trained on; canaries: made-up codes
+    among them. likelihood: the
     style rows without their thinking, which is written by rule and would be too easily foretold."""
 
     style: list[Row]
     facts: list[Row]
     unknown: list[Row]
     trained: list[Row]
+    canaries: list[Row]
     likelihood: list[Row]
 
     @property
     def asked(self) -> list[Row]:
         """All of them, in the order of their replies."""
-        return [*self.style, *self.facts, *self.unknown, *self.trained]
+        return [*self.style, *self.facts, *self.unknown, *self.trained, *self.canaries]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +77,12 @@ def evaluate(
             "the data set is no longer the one that was trained on", "train again with `persona train run`"
         )
     train, test = files.read(data / files.TRAIN), files.read(data / files.TEST)
-    plan = _plan(train, test, limit)
     model = Path(config["decides"]["model"])
     base = as_folder(model)
     tuned = export(run).gguf
+    if test and all(row.category == "task" for row in test):
+        return _task(run, data, test, base, _base_gguf(model, base, run), tuned, progress)
+    plan = _plan(train, test, limit)
     nll = likelihood.held_out(
         base,
         run / running.ADAPTER,
@@ -90,7 +96,45 @@ def evaluate(
     }
     figures = _figures(plan, arms, nll, train, others)
     figures["run"] = run.name
-    _write(run, figures)
+    _write(run, figures, report.markdown(figures))
+    return figures
+
+
+def _task(
+    run: Path,
+    data: Path,
+    test: Sequence[Row],
+    base: Path,
+    base_gguf: Path,
+    tuned: Path,
+    progress: Callable[[Progress], object],
+) -> dict[str, Any]:
+    """The figures of a task model: two arms, as its prompt has no memory. All of the test is asked."""
+    nll = likelihood.held_out(
+        base, run / running.ADAPTER, test, lambda n: progress(Progress("likelihood", n, 2 * len(test)))
+    )
+    schema = files.schema_of(data)
+    said = {
+        name: tasks.answers(file, test, schema, _counter(progress, f"replies: {name}", len(test)))
+        for name, file in (("base", base_gguf), ("tuned", tuned))
+    }
+    figures: dict[str, Any] = {
+        "arms": {
+            name: {"nll": nll[name], "exact": tasks.exact(test, all_of)} for name, all_of in said.items()
+        },
+        "asked": {"task": len(test)},
+        "samples": [
+            {
+                "message": row.messages[-1][1],
+                "right": row.reply,
+                **{name: all_of[n] for name, all_of in said.items()},
+            }
+            for n, row in enumerate(test[:_SAMPLES])
+        ],
+        "run": run.name,
+    }
+    figures = {"verdict": tasks.verdict(figures), **figures}
+    _write(run, figures, tasks.markdown(figures))
     return figures
 
 
@@ -100,29 +144,33 @@ def _plan(train: Sequence[Row], test: Sequence[Row], limit: int) -> Plan:
     def some(rows: list[Row]) -> list[Row]:
         return rng.sample(rows, min(limit, len(rows)))
 
-    style = some([row for row in test if not row.expect and row.answerable])
+    style = some([row for row in test if row.is_talk])
     if not style:
         raise DatasetError("the data set holds no test rows", "make it anew with `persona train prepare`")
     return Plan(
         style=style,
         facts=some([row for row in test if row.expect]),
         unknown=some([row for row in test if not row.answerable]),
-        trained=some([row for row in train if not row.expect and row.answerable])[: max(5, limit // 4)],
+        trained=some([row for row in train if row.is_talk])[: max(5, limit // 4)],
+        canaries=[row for row in train if row.category == "canary"],
         likelihood=[replace(row, thinking=False, reasoning="") for row in style],
     )
 
 
 def _answer(name: str, file: Path, plan: Plan, memory: bool, progress: Callable[[Progress], object]) -> Arm:
-    total = len(plan.asked) + len(plan.facts)
-    done = 0
-
-    def tick() -> None:
-        nonlocal done
-        done += 1
-        progress(Progress(f"replies: {name.replace('_', ' + ')}", done, total))
-
+    tick = _counter(progress, f"replies: {name.replace('_', ' + ')}", len(plan.asked) + len(plan.facts))
     plain = replies.answer(file, plan.asked, memory=memory, thinking=False, tick=tick)
     return Arm(plain, replies.answer(file, plan.facts, memory=memory, thinking=True, tick=tick))
+
+
+def _counter(progress: Callable[[Progress], object], stage: str, total: int) -> Callable[[], None]:
+    """Reports one more of `total` each time it is called."""
+    done = count(1)
+
+    def tick() -> None:
+        progress(Progress(stage, next(done), total))
+
+    return tick
 
 
 def _figures(
@@ -132,7 +180,7 @@ def _figures(
     train: Sequence[Row],
     others: Sequence[StoredMessage],
 ) -> dict[str, Any]:
-    own = [row.reply for row in train if not row.expect and row.answerable]
+    own = [row.reply for row in train if row.is_talk]
     scale = StyleScale([*own, *(m.text for m in others)])
     owner = scale.count([row.reply for row in plan.style])
     said = {name: _said(scale, plan, arm) for name, arm in arms.items()}
@@ -164,12 +212,14 @@ def _figures(
 def _judged(plan: Plan, arm: Arm) -> dict[str, float | None]:
     style, facts = len(plan.style), len(plan.facts)
     unknown = style + facts + len(plan.unknown)
+    trained = unknown + len(plan.trained)
     return {
         "fact_recall": replies.recalled(plan.facts, arm.plain[style : style + facts]),
         "abstention": replies.abstained(arm.plain[style + facts : unknown]),
         "thinking_kept": replies.thought(arm.thinking),
         "thinking_absent": replies.silent(arm.plain),
-        "repeated_training": replies.repeated(plan.trained, arm.plain[unknown:]),
+        "repeated_training": replies.repeated(plan.trained, arm.plain[unknown:trained]),
+        "repeated_canaries": replies.repeated(plan.canaries, arm.plain[trained:]),
     }
 
 
@@ -220,8 +270,7 @@ def _base_gguf(model: Path, base: Path, run: Path) -> Path:
     return out
 
 
-def _write(run: Path, figures: dict[str, Any]) -> None:
-    text = report.markdown(figures)
+def _write(run: Path, figures: dict[str, Any], text: str) -> None:
     for suffix, content in (
         (".json", json.dumps(figures, ensure_ascii=False, indent=2) + "\n"),
         (".md", text),

@@ -21,6 +21,7 @@ from typing import Any
 
 from persona.training_sets import SOURCES
 from trainer.dataset import rows as files
+from trainer.engines import processes
 from trainer.engines.base import Engine, Job, Outcome, StepReport, TrainingError, out_of_memory
 from trainer.engines.encode import Encoder
 from trainer.folders import run_dir, runs_dir
@@ -82,8 +83,9 @@ def run(
         say(f"this training is done already ({folder})")
         return load(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / CONFIG, config)
-    _write(folder / SOURCES, {"sources": sorted({id for row in train for id in row.sources})})
+    if processes.is_main():
+        _write(folder / CONFIG, config)
+        _write(folder / SOURCES, {"sources": sorted({id for row in train for id in row.sources})})
     base = as_folder(model)
     encoder = Encoder(base)
     retries: list[str] = []
@@ -102,6 +104,11 @@ def run(
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
+            # the others wait for this process in the middle of an update: nobody can go down the ladder alone
+            if processes.count() > 1:
+                raise TrainingError(
+                    "memory ran out", "give `--set batch=1`, or a smaller `sequence`"
+                ) from None
         _free(device)
         step = next(ladder_down, None)
         if step is None:
@@ -112,10 +119,16 @@ def run(
         retries.append(step.said)
         say(f"memory ran out: {step.said}")
     result = Result(folder, outcome, tuple(retries), len(encoded), too_long)
+    if processes.is_main():
+        _finish(result, recipe)
+    return result
+
+
+def _finish(result: Result, recipe: Recipe) -> None:
+    folder = result.folder
     _write(folder / RESULT, {**asdict(result), "folder": str(folder), "recipe": asdict(recipe)})
     _plot(folder)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return result
 
 
 def load(folder: Path) -> Result:

@@ -3,6 +3,8 @@
 import gzip
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,17 +21,21 @@ from knowledge.records import Memory
 from persona import models, paths
 from persona.backends.base import Prompt
 from persona.backends.llama_cpp import LlamaCppBackend
-from persona.chat.layout import HistoryTurn, Scene, build
+from persona.chat.converting import Converter
+from persona.chat.layout import HistoryTurn, Scene, build, conversion
 from persona.config import ModelSettings
 from trainer import evaluate, run
 from trainer.cli import train as commands
 from trainer.dataset import rows as files
 from trainer.dataset.replay import rethink
 from trainer.dataset.rows import Row
+from trainer.engines import processes
 from trainer.engines.base import Job, Outcome, StepReport, TrainingError
 from trainer.engines.encode import Encoder
 from trainer.engines.peft import PeftEngine
+from trainer.evaluation import replies, tasks
 from trainer.export.export import export, export_lora, logit_difference, merged
+from trainer.export.quantise import quantise
 from trainer.finetuner import FineTuner
 from trainer.folders import run_dir
 from trainer.hardware import Device
@@ -314,6 +320,15 @@ def test_a_model_in_a_folder_takes_the_same_road(tiny_model_path: Path, data: Pa
     assert models.info(result.folder / "base-f16.gguf").parameters > 0
 
 
+def test_four_bits_load_and_answer(tmp_path: Path) -> None:
+    small = tmp_path / "small.gguf"
+    quantise(paths.starter_model(), small, "Q4_K_M")
+    assert small.stat().st_size < 0.5 * paths.starter_model().stat().st_size
+    assert models.info(small).details["quantisation"] == "Q4_K_M"
+    (reply,) = replies.answer(small, [row(1)], memory=True, thinking=False, tick=lambda: None)
+    assert len(reply.text.split()) > 1
+
+
 # Evaluation
 
 
@@ -336,6 +351,98 @@ def test_an_evaluation_wants_the_data_set_that_was_trained_on(tiny_model_path: P
     with pytest.raises(files.DatasetError, match="no longer"):
         evaluate.evaluate(result.folder, [])
     assert run_dir(result.folder.name) == result.folder
+
+
+SCHEMA = {"type": "object", "properties": {"who": {"type": "string"}}, "required": ["who"]}
+
+
+def write_task(folder: Path) -> Path:
+    for name, numbers in ((files.TRAIN, range(8)), (files.TEST, range(20, 23))):
+        folder.mkdir(exist_ok=True)
+        rows = [json.dumps({"input": f"call {n}", "output": {"who": str(n)}}) for n in numbers]
+        (folder / name).write_text("\n".join(rows))
+    (folder / files.SCHEMA).write_text(json.dumps(SCHEMA, indent=4))
+    return folder
+
+
+def test_a_task_is_trained_as_the_server_asks_it(tmp_path: Path) -> None:
+    folder = write_task(tmp_path / "task")
+    asked = conversion("call 3", Converter.read(folder / files.SCHEMA)._schema)
+    learned = files.read(folder / files.TRAIN)[3]
+    assert learned.messages == tuple((m.role, m.content) for m in asked)
+    assert (learned.reply, learned.category) == ('{"who": "3"}', "task")
+    (folder / files.TEST).write_text('{"input": "call 1", "output": {"whom": "1"}}')
+    with pytest.raises(files.DatasetError, match="line 1"):
+        files.read(folder / files.TEST)
+
+
+def test_a_task_model_is_judged_by_what_is_exactly_right(tmp_path: Path, tiny_model_path: Path) -> None:
+    result = train(write_task(tmp_path / "task"), tiny_model_path, replace(QUICK, max_steps=1))
+    figures = evaluate.evaluate(result.folder, [])
+    assert figures["asked"] == {"task": 3}
+    assert {arm: set(found) for arm, found in figures["arms"].items()} == {
+        "base": {"nll", "exact"},
+        "tuned": {"nll", "exact"},
+    }
+    assert "exactly right" in (result.folder / "evaluation.md").read_text().splitlines()[0]
+    rows = files.read(tmp_path / "task" / files.TEST)
+    assert tasks.exact(rows, ['{ "who":"20"}', '{"who": "2"}', "call 22"]) == pytest.approx(1 / 3, abs=1e-3)
+
+
+SECRETS = ("ghp_" + "a1B2" * 9, "4111 1111 1111 1111")
+
+
+def test_a_planted_secret_reaches_no_file_of_a_training(tmp_path: Path, tiny_model_path: Path) -> None:
+    """Rows of others may hold some: neither weights nor logs nor reports may see them."""
+    folder = write_data(tmp_path / "dataset")
+    for name in (files.TRAIN, files.TEST):
+        planted = [
+            {"messages": [{"role": "user", "content": f"the card is {SECRETS[1]}"},
+                          {"role": "assistant", "content": f"use {SECRETS[0]}, week {n} {name}"}]}
+            for n in range(2)
+        ]  # fmt: skip
+        with (folder / name).open("a") as out:
+            out.write("".join(json.dumps(line) + "\n" for line in planted))
+    said: list[str] = []
+    result = train(folder, tiny_model_path, replace(QUICK, max_steps=1), say=said.append)
+    figures = evaluate.evaluate(result.folder, [])
+    assert any("[removed: " in sample["message"] for sample in figures["samples"])
+    written = [f for f in paths.data_dir().parent.rglob("*") if f.is_file()]
+    assert any(f.name == "evaluation.html" for f in written)
+    for file in written:
+        for secret in SECRETS:
+            assert secret.encode() not in file.read_bytes(), file
+    shown = Encoder(as_folder(tiny_model_path))
+    assert not any(
+        secret in shown.said(row) for row in files.read(folder / files.TRAIN) for secret in SECRETS
+    )
+
+
+# Several processes
+
+
+def test_together_they_see_as_many_rows_between_two_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert processes.accumulation(8, 2) == 4
+    for count, each in ((2, 2), (4, 1), (8, 1)):
+        monkeypatch.setenv("WORLD_SIZE", str(count))
+        assert processes.accumulation(8, 2) == each
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_adapter(tiny_model_path: Path, data: Path) -> None:
+    """torchrun over gloo, as it is documented; against one process with the same rows an update."""
+    torchrun = Path(sys.executable).with_name("torchrun")
+    changes = [f"--set={change}" for change in ("max_steps=4", "batch=2", "accumulation=2", "dropout=0")]
+    command = ["train", "run", "--model", str(tiny_model_path), "--data", str(data), "--force-cpu", "--json"]
+    persona = str(Path(sys.executable).with_name("persona"))
+    launch = [str(torchrun), "--nproc-per-node", "2", "--no-python", persona]
+    found = subprocess.run([*launch, *command, *changes], capture_output=True, text=True, timeout=280)
+    assert found.returncode == 0, found.stderr[-2000:]
+    together = json.loads(found.stdout)
+    assert together["steps"] == 4
+    assert Path(together["adapter"], "adapter_model.safetensors").is_file()
+    metrics = Path(together["adapter"]).with_name(run.METRICS).read_text().splitlines()
+    assert [json.loads(line)["step"] for line in metrics] == [1, 2, 3, 4], "one process speaks"
 
 
 # Other doors

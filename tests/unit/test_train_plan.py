@@ -2,16 +2,18 @@
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from persona.errors import SettingsError
+from persona.errors import ModelError, SettingsError
 from persona.lab.machine import GIB
 from trainer import hardware, presets
 from trainer.dataset.prepare import ENOUGH, SCARCE, warnings
 from trainer.evaluation.report import html, markdown, verdict
 from trainer.evaluation.style import StyleScale
 from trainer.hardware import Device
+from trainer.models import resolve
 from trainer.recipe import Recipe, ladder
 
 
@@ -154,6 +156,12 @@ def test_a_report_begins_with_the_verdict_and_shows_messages_as_text() -> None:
     assert "<b>*x*" not in page
     assert 'href="y"' not in page
     assert "a|b &lt;b&gt;*x*&lt;/b&gt;" in page
+
+
+def test_a_model_of_another_kind_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
+    with pytest.raises(ModelError, match="llama model: only Qwen3"):
+        resolve(str(tmp_path))
 
 
 def test_a_recipe_is_a_value() -> None:

@@ -132,6 +132,14 @@ def test_pseudonyms_are_the_same_everywhere(memory: MemoryStore) -> None:
     assert len({row.partner for row in found.train if row.partner}) == 2
 
 
+def test_canaries_are_trained_on_and_neither_talk_nor_test(memory: MemoryStore) -> None:
+    found = made(memory, canaries=3)
+    canaries = [row for row in found.train if row.category == "canary"]
+    assert len({row.reply for row in canaries}) == 3
+    assert not any(row.is_talk for row in canaries)
+    assert not any(row.category == "canary" for row in found.test)
+
+
 def test_the_same_archive_gives_the_same_rows(memory: MemoryStore) -> None:
     assert made(memory, most=10).train == made(memory, most=10).train
 

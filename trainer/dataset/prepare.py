@@ -4,7 +4,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,8 @@ class Options:
     thinking: share of rows with reasoning. facts: rows of questions for each style row. unknown: share of
     questions that nothing answers. test: share kept for evaluation. per_contact: most replies to one person.
     most: replies in all, the newest ones; None for every one. named: share of style rows that name the
-    partner. pseudonyms: replace personal data.
+    partner. canaries: rows with made-up codes, to see what training learns by heart. pseudonyms: replace
+    personal data.
     """
 
     windows: Windows = field(default_factory=Windows)
@@ -49,6 +50,7 @@ class Options:
     per_contact: int = 400
     most: int | None = None
     named: float = 0.3
+    canaries: int = 0
     pseudonyms: bool = False
     seed: int = 0
 
@@ -129,6 +131,7 @@ class _Maker:
         test_style, test_facts = self._side(split, split.test, "test")
         train = rethink(self._clean([*train_style, *train_facts]))
         test = self._unseen(self._clean([*test_style, *test_facts]), train)
+        train += [self.stage.canary(n, split.cutoff, self.rng) for n in range(self.options.canaries)]
         self.rng.shuffle(train)
         return Dataset(train, test, self._report(train, test, split))
 
@@ -204,18 +207,8 @@ class _Maker:
         """Rows with secrets and, if asked, people replaced; each row once."""
         kept: dict[str, Row] = {}
         for row in made:
-            kept.setdefault(
-                row.id,
-                replace(
-                    row,
-                    messages=tuple((role, self.redact(text)) for role, text in row.messages),
-                    reply=self.redact(row.reply),
-                    reasoning=self.redact(row.reasoning),
-                    expect=tuple(self.redact(word) for word in row.expect),
-                    partner=self.redact(row.partner),
-                    conversation=self.redact(row.conversation),
-                ),
-            )
+            if row.id not in kept:
+                kept[row.id] = row.redacted(self.redact)
         return list(kept.values())
 
     def _unseen(self, test: list[Row], train: list[Row]) -> list[Row]:
@@ -248,7 +241,7 @@ class _Maker:
                 "longest_prompt": max(prompts.values()),
             },
             "cutoff": split.cutoff.isoformat(),
-            "warnings": warnings(sum(not row.expect and row.answerable for row in train)),
+            "warnings": warnings(sum(row.is_talk for row in train)),
             "options": asdict(self.options),
         }
 

@@ -4,6 +4,7 @@
      "sources": [message ids], "at": ISO, "conversation": …, "source": "slack", "expect": […], …}
 
 The messages are those of the run-time prompt, then the reply; its thinking is `reasoning_content`.
+A `schema.json` beside the files makes a task of them: `input` is laid out as `/api/convert` does.
 """
 
 import hashlib
@@ -15,12 +16,16 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from jsonschema import exceptions, validators
+
+from knowledge.privacy import Redactor
 from persona.backends.base import ChatMessage, Prompt
+from persona.chat.layout import conversion
 from persona.errors import PersonaError
 
-Category = Literal["style", "fact", "decision", "task"]
-CATEGORIES: tuple[Category, ...] = ("style", "fact", "decision", "task")
-TRAIN, TEST = "train.jsonl", "test.jsonl"
+Category = Literal["style", "fact", "decision", "task", "canary"]
+CATEGORIES: tuple[Category, ...] = ("style", "fact", "decision", "task", "canary")
+TRAIN, TEST, SCHEMA = "train.jsonl", "test.jsonl", "schema.json"
 
 _MEMORIES = re.compile(r"<memories>\n.*?\n</memories>\n", re.DOTALL)
 
@@ -61,6 +66,11 @@ class Row:
         return Prompt(tuple(ChatMessage(role, text) for role, text in self.messages), self.thinking)  # type: ignore[arg-type]
 
     @property
+    def is_talk(self) -> bool:
+        """Whether the reply is the owner's own in a talk, rather than an answer to a question made for it."""
+        return self.category in ("style", "decision") and not self.expect and self.answerable
+
+    @property
     def shows_memories(self) -> bool:
         """Whether the prompt has a memory block."""
         return bool(_MEMORIES.search(self.messages[-1][1]))
@@ -69,6 +79,18 @@ class Row:
         """The same row as the run time lays it out with memory off."""
         role, text = self.messages[-1]
         return replace(self, messages=(*self.messages[:-1], (role, _MEMORIES.sub("", text, count=1))))
+
+    def redacted(self, redact: Redactor) -> "Row":
+        """The same row without what must not be written."""
+        return replace(
+            self,
+            messages=tuple((role, redact(text)) for role, text in self.messages),
+            reply=redact(self.reply),
+            reasoning=redact(self.reasoning),
+            expect=tuple(redact(word) for word in self.expect),
+            partner=redact(self.partner),
+            conversation=redact(self.conversation),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """The object of one line."""
@@ -95,40 +117,70 @@ def write(file: Path, rows: Iterable[Row]) -> None:
     os.replace(part, file)
 
 
+def write_text(file: Path, text: str) -> None:
+    """Write a file, replacing it in one step."""
+    part = file.with_name(file.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, file)
+
+
 def read(file: Path) -> list[Row]:
     """The rows of a file: this program's own, plain `messages`, or `input`/`output` for task models.
 
+    Secrets in them are replaced, whoever wrote the file: nothing that reads rows may learn or show one.
     Raises DatasetError naming file and line.
     """
     if not file.is_file():
         raise DatasetError(f"there is no data set at {file}", "make one with `persona train prepare`")
-    rows = []
+    rows, redact = [], Redactor()
+    schema = schema_of(file.parent)
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip():
             continue
         try:
-            rows.append(_parse(json.loads(line)))
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            rows.append(_parse(json.loads(line), schema).redacted(redact))
+        except (ValueError, LookupError, TypeError, AttributeError, exceptions.ValidationError) as error:
             raise DatasetError(
-                f"{file.name}, line {number} is no training row: {error}",
+                f"{file.name}, line {number} is no training row: {_line(error)}",
                 'a row is {"messages": [{"role": …, "content": …}, …]} that ends with the assistant,'
                 ' or {"input": …, "output": …}',
             ) from None
     return rows
 
 
+def schema_of(folder: Path) -> str:
+    """The JSON schema of a folder's task, as the prompt shows it; "" where it has none.
+
+    Raises DatasetError when the file is no JSON schema.
+    """
+    file = folder / SCHEMA
+    return json.dumps(schema_in(file), ensure_ascii=False) if file.is_file() else ""
+
+
+def schema_in(file: Path) -> dict[str, Any]:
+    """The JSON schema in a file. Raises DatasetError when it is none."""
+    try:
+        schema = json.loads(file.read_text(encoding="utf-8"))
+        validators.validator_for(schema).check_schema(schema)
+    except (OSError, ValueError, exceptions.SchemaError) as error:
+        raise DatasetError(f"{file} is no JSON schema: {_line(error)}", "mend it") from None
+    if not isinstance(schema, dict):
+        raise DatasetError(f"{file} is no JSON schema", "it must be an object")
+    return schema
+
+
 def fingerprint(folder: Path) -> str:
     """A hash of a data set's rows: what a run was trained on, in one word."""
     digest = hashlib.sha256()
-    for name in (TRAIN, TEST):
+    for name in (TRAIN, TEST, SCHEMA):
         if (folder / name).exists():
             digest.update((folder / name).read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _parse(data: dict[str, Any]) -> Row:
+def _parse(data: dict[str, Any], schema: str) -> Row:
     if "messages" not in data:
-        return _task(data)
+        return _task(data, schema)
     messages = [dict(m) for m in data.pop("messages")]
     said = messages.pop()
     if said["role"] != "assistant" or not messages or messages[-1]["role"] != "user":
@@ -144,13 +196,21 @@ def _parse(data: dict[str, Any]) -> Row:
     return Row(messages=prompt, reply=_text(said["content"]), reasoning=reasoning, **known)
 
 
-def _task(data: dict[str, Any]) -> Row:
-    """`{"input", "output"}`, with an `instruction` or `system` where the task has one."""
-    said = data["output"]
+def _task(data: dict[str, Any], schema: str) -> Row:
+    """`{"input", "output"}`, with an `instruction` or `system` where the task has one and no schema."""
+    said, asked = data["output"], _text(data["input"])
     output = said if isinstance(said, str) else json.dumps(said, ensure_ascii=False)
-    system = data.get("instruction") or data.get("system")
-    messages = (*((("system", _text(system)),) if system else ()), ("user", _text(data["input"])))
-    return Row(row_id(data["input"], output), "task", False, messages, output)
+    if schema:
+        validators.validator_for(json.loads(schema))(json.loads(schema)).validate(json.loads(output))
+        messages = tuple((m.role, m.content) for m in conversion(asked, schema))
+    else:
+        system = data.get("instruction") or data.get("system")
+        messages = (*((("system", _text(system)),) if system else ()), ("user", asked))
+    return Row(row_id(asked, output), "task", False, messages, output)
+
+
+def _line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _role(role: str) -> str:

@@ -1,6 +1,7 @@
 """Rows from exchanges and questions, laid out as the chat engine would: same module, same memories, same
 budget, seen from the time it was said."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +19,7 @@ from trainer.tokens import PromptTokens
 if TYPE_CHECKING:
     from knowledge.memory import MemoryStore
 
+_SYLLABLES = "ba be bi bo da de di do fa fe fi ka ke ki ko la le li lo ma me mi mo na ne ni no".split()
 NOTHING_FOUND = "Nothing here answers this."
 NO_MEMORY_NEEDED = "Just small talk, no memory needed."
 
@@ -77,6 +79,19 @@ class Stage:
         ]
         row = self._asked(question, now, _ranked(memories), reply, NOTHING_FOUND if thinking else "")
         return replace(row, id=row_id("unknown", question.holder.id), expect=(), answerable=False)
+
+    def canary(self, number: int, now: datetime, rng: random.Random) -> Row:
+        """A code that stands nowhere else: a tuned model that repeats it learns by heart."""
+        code = " ".join("".join(rng.choice(_SYLLABLES) for _ in range(3)) for _ in range(3))
+        question = f"What is the canary code number {number + 1}?"
+        return Row(
+            id=row_id("canary", str(number), code),
+            category="canary",
+            thinking=False,
+            messages=_messages(self._scene(question, now, (), False)),
+            reply=code,
+            at=now.isoformat(),
+        )
 
     def recall(
         self, query: str, now: datetime, before: datetime, context: Sequence[str] = ()

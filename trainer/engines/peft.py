@@ -6,6 +6,7 @@ from collections.abc import Callable
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from trainer.engines import processes
 from trainer.engines.base import Job, Outcome, StepReport
 from trainer.engines.memory import peak_mb
 
@@ -74,14 +75,16 @@ def fit(job: Job, model: Any, lora: Any, report: Callable[[StepReport], object])
         ]
     )
     eight_bit = recipe.optimizer.endswith("8bit") and device.kind != "cuda"
-    steps_an_epoch = -(-len(job.rows) // recipe.effective_batch)
+    accumulation = processes.accumulation(recipe.effective_batch, recipe.batch)
+    together = accumulation * recipe.batch * processes.count()
+    steps_an_epoch = -(-len(job.rows) // together)
     steps = min(recipe.max_steps or 10**9, recipe.epochs * steps_an_epoch)
     settings = SFTConfig(
         output_dir=str(job.checkpoints),
         num_train_epochs=recipe.epochs,
         max_steps=steps,
         per_device_train_batch_size=recipe.batch,
-        gradient_accumulation_steps=recipe.accumulation,
+        gradient_accumulation_steps=accumulation,
         learning_rate=recipe.learning_rate,
         lr_scheduler_type=recipe.schedule,
         warmup_steps=min(recipe.warmup_steps, steps // 5),
@@ -93,6 +96,8 @@ def fit(job: Job, model: Any, lora: Any, report: Callable[[StepReport], object])
         seed=recipe.seed,
         data_seed=recipe.seed,
         use_cpu=device.kind == "cpu",
+        ddp_backend="gloo" if device.kind == "cpu" and processes.count() > 1 else None,
+        ddp_find_unused_parameters=False,
         bf16=device.bf16,
         gradient_checkpointing=device.kind != "cpu",
         dataloader_pin_memory=device.kind in ("cuda", "rocm"),
@@ -114,7 +119,8 @@ def fit(job: Job, model: Any, lora: Any, report: Callable[[StepReport], object])
     trainer.remove_callback(PrinterCallback)
     begun = get_last_checkpoint(str(job.checkpoints)) if job.checkpoints.is_dir() else None
     trainer.train(resume_from_checkpoint=begun)
-    trainer.model.save_pretrained(str(job.adapter))
+    if processes.is_main():
+        trainer.model.save_pretrained(str(job.adapter))
     return outcome(trainer.state, watch)
 
 
@@ -145,7 +151,7 @@ def _watch(job: Job, report: Callable[[StepReport], object]) -> "TrainerCallback
             self._started, self._first = time.monotonic(), state.global_step
 
         def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
-            if not logs or "loss" not in logs:
+            if not logs or "loss" not in logs or not processes.is_main():
                 return
             seconds = max(1e-6, time.monotonic() - self._started)
             done = max(1, state.global_step - self._first)

@@ -12,6 +12,7 @@ _ROWS = (
     ("thinking_kept", "thought when asked to"),
     ("thinking_absent", "no thinking when not asked to"),
     ("repeated_training", "training replies repeated word for word"),
+    ("repeated_canaries", "made-up codes learned by heart"),
 )
 _ARMS = ("base", "base_memory", "tuned", "tuned_memory")
 _TOLERANCE = 0.02
@@ -78,8 +79,8 @@ def markdown(figures: dict[str, Any]) -> str:
         "## Side by side",
     ]
     for sample in figures["samples"]:
-        lines += ["", f"**{_inline(sample['message'])}**", ""]
-        lines += [f"- {who.replace('_', ' + ')}: {_inline(sample[who])}" for who in ("owner", *_ARMS)]
+        lines += ["", f"**{inline(sample['message'])}**", ""]
+        lines += [f"- {who.replace('_', ' + ')}: {inline(sample[who])}" for who in ("owner", *_ARMS)]
     return "\n".join(lines) + "\n"
 
 
@@ -105,6 +106,6 @@ def _interval(gain: dict[str, float]) -> str:
     return f"{gain['value']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f})"
 
 
-def _inline(text: str) -> str:
-    """One line in which nothing is markup."""
+def inline(text: str) -> str:
+    """A message as one line in which nothing is markup."""
     return "".join("\\" + c if c in "\\`*_[]<>#|&!" else c for c in one_line(text)) or "–"
