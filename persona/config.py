@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from persona import paths
 from persona.errors import SettingsError
@@ -96,7 +96,25 @@ class TuiSettings(_Section):
     """The look of the app."""
 
     theme: str = "persona-dark"
-    """`persona-dark`, `persona-light`, or any theme of Textual."""
+    """`persona-dark`, `persona-light`, `persona-contrast`, any theme of Textual, or one of yours: a file
+    `themes/NAME.toml` beside this one, with the colours of a Textual theme."""
+
+    plain: bool = False
+    """No frames, bars or movement, and words in place of signs: for screen readers and slow terminals."""
+
+    keys: dict[str, str] = {}
+    """Other keys for actions, by their ids: `keys = {"chat.new" = "ctrl+b"}`, or in one
+    line `chat.new=ctrl+b, chat.glass=f6`."""
+
+    @field_validator("keys", mode="before")
+    @classmethod
+    def _from_one_line(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        parts = [part.partition("=") for part in value.split(",") if part.strip()]
+        if any(not sign for _, sign, _ in parts):
+            raise ValueError("write it as id=key, id=key")
+        return {id.strip(): key.strip() for id, _, key in parts}
 
 
 class ServerSettings(_Section):

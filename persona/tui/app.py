@@ -1,16 +1,20 @@
-"""The app itself: themes, the one screen, the palette. What it does is in the modules beside it."""
+"""The app itself: themes, keys, the one screen, the palette. What it does is in the modules beside it."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from textual.app import App, SystemCommand
+from textual.filter import LineFilter
 from textual.screen import Screen
 
+from persona import paths
 from persona.config import Settings
-from persona.tui import commands, themes
+from persona.errors import SettingsError
+from persona.tui import commands, keys, themes
 from persona.tui.clocks import Clocks
 from persona.tui.door import Opener
 from persona.tui.first_run import FirstRun
+from persona.tui.plain import Plain
 from persona.tui.room import EngineRoom
 from persona.tui.screens.chat import ChatScreen
 
@@ -37,6 +41,8 @@ class PersonaApp(App[None]):
     ) -> None:
         super().__init__()
         self.room = EngineRoom(opener)
+        self.remapped: dict[str, str] = {}
+        self._plain = Plain(enabled=False)
         self._first_run = first_run
         self._settings = settings
         self._chat = ChatScreen(self.room, settings, questions, session_id, clocks)
@@ -55,12 +61,14 @@ class PersonaApp(App[None]):
             from persona.tui.first_run_screen import FirstRunScreen
 
             self.push_screen(FirstRunScreen(self._first_run))
-        wanted = self._settings.tui.theme
-        if wanted in self.available_themes:
-            self.theme = wanted
-        else:
-            self.theme = themes.DEFAULT
-            self.notify(f"There is no theme “{wanted}”.", severity="warning", markup=False)
+        self._look_as(self._settings)
+
+    def on_chat_screen_settings_changed(self, event: ChatScreen.SettingsChanged) -> None:
+        self._look_as(event.settings)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What is done to every line before it is shown."""
+        return [*super().get_line_filters(), *([self._plain] if self._plain.enabled else [])]
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action of the screen, then what Textual has to offer."""
@@ -70,3 +78,28 @@ class PersonaApp(App[None]):
         for command in super().get_system_commands(screen):
             if command.title not in taken:
                 yield command
+
+    def _look_as(self, settings: Settings) -> None:
+        """Take theme, keys and the plain look from the settings; what is wrong in them is said."""
+        look = settings.tui
+        try:
+            for theme in themes.read(paths.config_file().parent / "themes"):
+                self.register_theme(theme)
+        except SettingsError as error:
+            self._warn(error.message, error.hint)
+        if look.theme in self.available_themes:
+            self.theme = look.theme
+        else:
+            self.theme = themes.DEFAULT
+            self._warn(f"There is no theme “{look.theme}”.")
+        known = {action.id for _, actions in keys.ALL for action in actions} | keys.PROMPT_IDS
+        for id in look.keys.keys() - known:
+            self._warn(f"There is no action “{id}” to give a key to.", "F1 names the keys")
+        self.remapped = {id: key for id, key in look.keys.items() if id in known}
+        self.set_keymap(self.remapped)
+        self._plain.enabled = look.plain
+        self.animation_level = "none" if look.plain else "full"
+        self.refresh(layout=True)
+
+    def _warn(self, title: str, hint: str = "") -> None:
+        self.notify(hint or title, title=title if hint else "", severity="warning", markup=False)

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from knowledge.records import Memory, StoredMessage
-from persona.backends.base import ModelInfo
+from persona.backends.base import ModelInfo, Sampling
 from persona.chat.events import PromptReady, TurnEvent, TurnRequest
 
 if TYPE_CHECKING:
+    from knowledge.people import Person
     from knowledge.progress import Progress
     from persona.chat.store import SessionStore
 
@@ -28,11 +29,23 @@ class _Card(Protocol):
 class _Loaded(Protocol):
     @property
     def info(self) -> ModelInfo: ...
+    def default_sampling(self, thinking: bool, /) -> Sampling: ...
 
 
-class _Archive(Protocol):
-    def message(self, id: str, /) -> StoredMessage | None: ...
-    def around(self, id: str, /, before: int = 2, after: int = 2) -> Sequence[StoredMessage]: ...
+class Archive(Protocol):
+    """What the twin knows, as the app reads it."""
+
+    def message(self, id: str, /) -> StoredMessage | None:
+        """One message, None when there is none of that id."""
+        ...
+
+    def around(self, id: str, /, before: int = 2, after: int = 2) -> Sequence[StoredMessage]:
+        """A message with those before and after it in its conversation."""
+        ...
+
+    def people(self) -> "Sequence[Person]":
+        """Everyone, by how much they wrote."""
+        ...
 
 
 class _Context(Protocol):
@@ -61,7 +74,7 @@ class ChatEngine(Protocol):
         ...
 
     @property
-    def memory(self) -> _Archive:
+    def memory(self) -> Archive:
         """What the twin knows."""
         ...
 

@@ -87,6 +87,11 @@ def pending(settings: Settings, *, again: bool = False) -> FirstRun | None:
     return None if known.finished else known
 
 
+def known() -> FirstRun:
+    """What is known of the user's names and exports, for reading another one."""
+    return (_read() or FirstRun()).model_copy(update={"finished": True})
+
+
 def _has_messages(settings: Settings) -> bool:
     if not paths.knowledge_dir().exists():
         return False

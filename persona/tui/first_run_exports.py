@@ -1,6 +1,7 @@
 """The second step: where are your exports. Each is read as soon as it is named."""
 
 import threading
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,10 @@ from persona.tui.first_run_step import Step
 
 if TYPE_CHECKING:
     from knowledge.memory import IngestResult
-    from knowledge.people import Candidate
+    from knowledge.people import Candidate, Owner
+
+Reader = Callable[[Path, Sequence[str], Callable[[Progress], object], threading.Event], "IngestResult"]
+Settler = Callable[[Sequence[str]], "Owner"]
 
 NOBODY_OF_THESE = "none of these"
 
@@ -70,7 +74,11 @@ class ExportRow(Static):
 
 
 class ExportsStep(Step):
-    """Reads exports one after the other, away from the app's thread."""
+    """Reads exports one after the other, away from the app's thread.
+
+    reader, settler: read an export and settle whose it is, into a home that nobody has open unless others
+    are given. dropped: paths to begin with.
+    """
 
     DEFAULT_CSS = """
     ExportsStep VerticalScroll { height: 1fr; margin: 1 0 0 0; }
@@ -99,8 +107,16 @@ class ExportsStep(Step):
             super().__init__()
             self.outcome = outcome
 
-    def __init__(self, first_run: FirstRun) -> None:
+    def __init__(
+        self,
+        first_run: FirstRun,
+        reader: Reader = read,
+        settler: Settler = settle_owner,
+        dropped: Sequence[Path] = (),
+    ) -> None:
         super().__init__(first_run, id="exports")
+        self._reader, self._settler = reader, settler
+        self._dropped = dropped
         self._waiting: list[Path] = []
         self._reading: Path | None = None
         self._stop = threading.Event()
@@ -130,6 +146,9 @@ class ExportsStep(Step):
                 self._row(Path(export.path)).say("was read before", "$success")
             else:
                 self._add(Path(export.path))
+        for path in self._dropped:
+            self._add(path)
+        self._dropped = ()
 
     # Reading
 
@@ -171,7 +190,7 @@ class ExportsStep(Step):
     def _read(self, path: Path, stop: threading.Event) -> None:
         outcome: IngestResult | PersonaError | None = None
         try:
-            outcome = read(
+            outcome = self._reader(
                 path, self.first_run.names, lambda now: self.post_message(self.Heard(path, now)), stop
             )
         except Stopped:
@@ -191,6 +210,7 @@ class ExportsStep(Step):
         elif isinstance(outcome, PersonaError):
             row.show_error(outcome)
         else:
+            self.did_anything = True
             self.first_run.begun(event.path).done = True
             self.first_run.save()
             read_any = anything_read(outcome)
@@ -264,7 +284,7 @@ class ExportsStep(Step):
 
     def _settle(self, ids: tuple[str, ...]) -> None:
         try:
-            self.post_message(self.OwnerSettled(settle_owner(ids).name))
+            self.post_message(self.OwnerSettled(self._settler(ids).name))
         except Exception as error:
             self.post_message(self.OwnerSettled(as_persona_error(error)))
 

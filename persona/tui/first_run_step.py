@@ -7,7 +7,7 @@ from persona.tui.first_run import FirstRun
 
 
 class Step(Vertical):
-    """One question with real work behind its answer."""
+    """One question with real work behind its answer. did_anything: whether any of it was done."""
 
     DEFAULT_CSS = """
     Step { height: 1fr; padding: 1 2; }
@@ -26,6 +26,7 @@ class Step(Vertical):
     def __init__(self, first_run: FirstRun, id: str) -> None:
         super().__init__(id=id)
         self.first_run = first_run
+        self.did_anything = False
 
     def begin(self) -> None:
         """The step is shown, for the first time or again."""

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from knowledge.facts import Fact
 from knowledge.records import Memory
 from knowledge.text import prompt_safe
 from persona.backends.base import Usage
 from persona.chat.events import PromptReady, TurnRequest
+from persona.chat.fact_book import FactBook
 from persona.tui.door import ChatEngine
 
 if TYPE_CHECKING:
@@ -44,13 +46,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Glass:
-    """heading: when this prompt is sent. around: tokens of the template and the joints between sections."""
+    """heading: when this prompt is sent. facts: told in this chat and in force."""
 
     heading: str
     ready: PromptReady
     memories: Sequence[Memory]
     usage: Usage | None
     blocks: Sequence[Block]
+    facts: Sequence[Fact] = ()
 
     @property
     def around(self) -> int:
@@ -67,7 +70,9 @@ def look(engine: ChatEngine, request: TurnRequest, sent: Sent | None) -> Glass:
         ready, memories = engine.preview(request)
         usage = None
     blocks = _blocks(engine, request, ready) if request.session_id and request.compression else ()
-    return Glass(heading, ready, memories, usage, blocks)
+    told = FactBook(engine.sessions).told(request.session_id) if request.session_id else []
+    facts = [fact for fact in told if fact.superseded_by is None]
+    return Glass(heading, ready, memories, usage, blocks, facts)
 
 
 def cited(text: str, first: int, last: int) -> list[int]:

@@ -14,20 +14,43 @@ if TYPE_CHECKING:
     from persona.chat.store import MemoryRef, Turn
 
 
-def makers_of(turns: "Sequence[Turn]", engine: ChatEngine, name: str) -> list[Callable[[], Widget]]:
-    """For each turn in order, what makes its message: a page shows some of them at once."""
-    return [partial(_widget, turn, engine, name) for turn in turns]
+class Makers:
+    """Makes the messages of a chat. name: what the twin is called. keep_open: whether thinking is open."""
 
+    def __init__(self, engine: ChatEngine, name: str, keep_open: bool = False) -> None:
+        self._engine = engine
+        self._name = name
+        self._keep_open = keep_open
 
-def _widget(turn: "Turn", engine: ChatEngine, name: str) -> Widget:
-    when = turn.created_at.astimezone()
-    if turn.role == "user":
-        return UserMessage(turn.text, when)
-    message = TwinMessage(name, when)
-    message.restore(
-        turn.text, turn.thinking, turn.status, len(turn.memories), partial(recall, engine, turn.memories)
-    )
-    return message
+    def of(self, turns: "Sequence[Turn]") -> list[Callable[[], Widget]]:
+        """For each turn in force, in order, what makes its message: a page shows some of them at once.
+
+        turns: with their alternatives.
+        """
+        replies: dict[int, list[Turn]] = {}
+        for turn in turns:
+            if turn.role == "assistant":
+                replies.setdefault(turn.number, []).append(turn)
+        return [
+            partial(self.reply, turn, replies[turn.number])
+            if turn.role == "assistant"
+            else partial(self._question, turn)
+            for turn in turns
+            if turn.active
+        ]
+
+    def reply(self, turn: "Turn", among: "Sequence[Turn]") -> TwinMessage:
+        """A stored reply, and which it is of those to one message."""
+        message = TwinMessage(
+            self._name, turn.created_at.astimezone(), turn_id=turn.id, keep_open=self._keep_open
+        )
+        load = partial(recall, self._engine, turn.memories)
+        message.restore(turn.text, turn.thinking, turn.status, len(turn.memories), load)
+        message.head.number([t.id for t in among].index(turn.id) + 1, len(among))
+        return message
+
+    def _question(self, turn: "Turn") -> UserMessage:
+        return UserMessage(turn.text, turn.created_at.astimezone(), turn.correspondent or "you", turn.id)
 
 
 def recall(engine: ChatEngine, refs: "Sequence[MemoryRef]") -> list[Memory]:

@@ -22,6 +22,11 @@ class Action:
     help: str
     footer: str = ""
 
+    @property
+    def slash(self) -> str:
+        """Its name as a command: `/new`."""
+        return self.id.partition(".")[2].replace("_", "-")
+
 
 ACTIONS: tuple[Action, ...] = (
     Action("chat.help", "f1", "help", "Help", "every key on one sheet", "Help"),
@@ -41,17 +46,49 @@ ACTIONS: tuple[Action, ...] = (
         "how old turns are folded: extractive, abstractive, off",
         "Compress",
     ),
-    Action("chat.copy", "ctrl+y", "copy_reply", "Copy the last reply", "to the clipboard"),
+    Action(
+        "chat.message_up", "alt+up", "message(-1)", "To the message above", "and what can be done with it"
+    ),
+    Action("chat.message_down", "alt+down", "message(1)", "To the message below", "or back to the prompt"),
+    Action("chat.edit", "alt+e", "edit", "Edit and resend", "a message of yours; the chat as it was is kept"),
+    Action("chat.fork", "alt+b", "fork", "Fork from here", "a new chat that begins as this one does"),
+    Action("chat.previous", "alt+comma", "alternative(-1)", "The reply before", "of several to one message"),
+    Action("chat.next", "alt+full_stop", "alternative(1)", "The next reply", "of several to one message"),
+    Action("chat.quote", "alt+q", "quote", "Quote", "a message, to answer it"),
+    Action("chat.copy", "ctrl+y", "copy_reply", "Copy the message", "the one you are at, or the last reply"),
+    Action("chat.code", "alt+c", "copy_code", "Copy the code", "the last block; click one to copy it"),
     Action("chat.folds", "ctrl+f", "toggle_folds", "Open or close the last details", "thinking, memories"),
     Action("chat.page_up", "pageup", "chat_page(-1)", "Scroll up", "a page"),
     Action("chat.page_down", "pagedown", "chat_page(1)", "Scroll down", "a page"),
     Action("chat.top", "ctrl+home", "chat_top", "To the top", "the first turn shown"),
     Action("chat.bottom", "ctrl+end", "chat_bottom", "To the newest", "and follow the reply again"),
+    Action(
+        "chat.compare", "f3", "compare", "Two replies, blind", "choose the better one; `persona ab tally`"
+    ),
+    Action("chat.draft", "f4", "draft", "Draft a reply", "three answers in your voice to what you paste"),
+    Action("chat.as", "f5", "partner", "Talk as…", "one of your correspondents: style and memory follow"),
+    Action("chat.model", "f8", "model", "Model", "choose or download the model that talks"),
+    Action("chat.sampling", "f9", "sampling", "Sampling", "temperature and the like, for this run"),
+    Action("chat.settings", "", "settings", "Settings", "every setting, with its meaning"),
+    Action("chat.import", "", "import", "Import", "read an export; a file dropped here does the same"),
+    Action("chat.training", "", "training", "Training", "the loss of each run, as it falls"),
+    Action("chat.export", "", "export", "Export this chat", "as Markdown, HTML or JSON"),
     Action("chat.rename", "", "rename_session", "Rename this chat", "give it another title"),
     Action("chat.delete", "", "delete_session", "Delete this chat", "it can be brought back until you leave"),
     Action("chat.undelete", "", "undelete_session", "Bring the deleted chat back", "the last one first"),
     Action("chat.theme", "", "app.change_theme", "Theme", "choose the colours"),
     Action("chat.retry", "", "retry_opening", "Open the model again", "after an error at the start"),
+)
+
+MESSAGE_ACTIONS: tuple[Action, ...] = (
+    Action("message.up", "up", "screen.message(-1)", "Up", "the message above"),
+    Action("message.down", "down", "screen.message(1)", "Down", "the message below, or the prompt"),
+    Action("message.previous", "left", "screen.alternative(-1)", "The reply before", "of several"),
+    Action("message.next", "right", "screen.alternative(1)", "The next reply", "of several"),
+    Action("message.copy", "c", "screen.copy_reply", "Copy", "what was said", "Copy"),
+    Action("message.edit", "e", "screen.edit", "Edit and resend", "a message of yours", "Edit"),
+    Action("message.fork", "f", "screen.fork", "Fork", "a chat that goes on from here", "Fork"),
+    Action("message.quote", "q", "screen.quote", "Quote", "into the prompt", "Quote"),
 )
 
 SESSION_ACTIONS: tuple[Action, ...] = (
@@ -78,23 +115,69 @@ GLASS_ACTIONS: tuple[Action, ...] = (
     Action("glass.help", "f1", "help", "Help", "every key on one sheet", "Help"),
 )
 
+FACT_ACTIONS: tuple[Action, ...] = (
+    Action("fact.pin", "p", "care('pin')", "Pin", "shown in every chat, or no more", "Pin"),
+    Action("fact.correct", "c", "care('correct')", "Correct", "what was told stays to be seen", "Correct"),
+    Action("fact.forget", "f", "care('forget_fact')", "Forget", "for good", "Forget"),
+)
+
+MEMORY_ACTIONS: tuple[Action, ...] = (
+    Action("memory.out", "x", "care('leave_out')", "Leave out of this chat", "others find it", "Leave out"),
+    Action("memory.forget", "f", "care('forget_message')", "Forget", "everywhere, for good", "Forget"),
+)
+
+COMPARE_ACTIONS: tuple[Action, ...] = (
+    Action("compare.left", "1,left", "pick('left')", "The left one", "is better", "Left"),
+    Action("compare.right", "2,right", "pick('right')", "The right one", "is better", "Right"),
+    Action("compare.alike", "3", "pick('alike')", "Alike", "neither is better", "Alike"),
+    Action("compare.neither", "4", "pick('neither')", "Neither", "both are bad", "Neither"),
+    Action("compare.close", "escape", "close", "Leave without a choice", "both are kept", "Leave"),
+)
+
+DRAFT_ACTIONS: tuple[Action, ...] = (
+    Action("draft.make", "ctrl+r", "draft", "Draft", "three answers, anew each time", "Draft"),
+    Action("draft.first", "alt+1", "choose(1)", "The first", "to change it", "1"),
+    Action("draft.second", "alt+2", "choose(2)", "The second", "to change it", "2"),
+    Action("draft.third", "alt+3", "choose(3)", "The third", "to change it", "3"),
+    Action("draft.keep", "ctrl+y", "keep", "Copy and keep", "the reply as it is now", "Copy"),
+    Action(
+        "draft.close", "escape", "close", "Stop, or leave", "the drafts stay in the list of chats", "Leave"
+    ),
+)
+
 PROMPT_KEYS: tuple[tuple[str, str], ...] = (
     ("enter", "send"),
     ("ctrl+j", "new line (shift+enter too, where the terminal tells it apart)"),
     ("up", "in an empty prompt: pick a question, or your last message"),
+    ("/", "a command by name; tab completes it, enter runs it"),
     ("ctrl+p", "command palette"),
     ("ctrl+q", "leave"),
 )
 
+PROMPT_IDS = {"prompt.send", "prompt.newline", "prompt.redo"}
+"""Of bindings of the prompt itself."""
+
 # A focused text field would take these for itself.
 _BEFORE_THE_FIELD = {"ctrl+y", "ctrl+f", "ctrl+d", "pageup", "pagedown"}
 
+ALL: tuple[tuple[str, tuple[Action, ...]], ...] = (
+    ("", ACTIONS),
+    ("at a message (alt+up)", MESSAGE_ACTIONS),
+    ("in the list of chats", SESSION_ACTIONS),
+    ("in the glass box", GLASS_ACTIONS),
+    ("at a fact, in the glass box", FACT_ACTIONS),
+    ("at a memory, in the glass box", MEMORY_ACTIONS),
+    ("between two replies", COMPARE_ACTIONS),
+    ("drafting a reply", DRAFT_ACTIONS),
+)
+"""Every action, by where it holds."""
+
 
 def bindings(actions: Sequence[Action] = ACTIONS) -> list[BindingType]:
-    """The key map of a screen."""
+    """The key map of a screen. What has no key is there to be given one."""
     return [
         Binding(
-            a.keys,
+            a.keys or "unbound",
             a.action,
             a.footer or a.title,
             id=a.id,
@@ -103,5 +186,4 @@ def bindings(actions: Sequence[Action] = ACTIONS) -> list[BindingType]:
             tooltip=f"{a.title}: {a.help}" if a.help else a.title,
         )
         for a in actions
-        if a.keys
     ]

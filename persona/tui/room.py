@@ -36,7 +36,7 @@ class Progressed(Message):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A chat to go on with: its messages in order, and what was written and not sent.
+    """A chat to go on with: its messages in order with their alternatives, and what was not sent.
 
     session: None for a chat that is not begun yet. at: which turn to show, by its id.
     """
@@ -108,6 +108,16 @@ class EngineRoom:
         self._leaving = threading.Event()
         self._hushed = threading.Event()
         self._indexing: threading.Thread | None = None
+        self._no_more_indexing = threading.Event()
+
+    def reopen(
+        self, session_id: str | None, hushed: threading.Event, post: Callable[[Message], object]
+    ) -> None:
+        """Close the engine and `open` it anew, as the settings and the archive are now."""
+        self._no_more_indexing.set()
+        self.close()
+        self._no_more_indexing = threading.Event()
+        self.open(session_id, hushed, post)
 
     def open(
         self, session_id: str | None, hushed: threading.Event, post: Callable[[Message], object]
@@ -174,12 +184,14 @@ class EngineRoom:
         if self._leaving.is_set() or (self._indexing is not None and self._indexing.is_alive()):
             return
 
+        stop = self._no_more_indexing
+
         def indexed(now: "Progress") -> None:
             post(Indexed(now.done, now.total))
 
         def work() -> None:
             try:
-                engine.index(self._leaving, indexed)
+                engine.index(stop, indexed)
             except Exception as error:
                 post(Failed(as_persona_error(error)))
             finally:
@@ -195,6 +207,7 @@ class EngineRoom:
     def leave(self) -> None:
         """The app closes: end what can be ended."""
         self._leaving.set()
+        self._no_more_indexing.set()
         self._hushed.set()
 
     def close(self) -> None:
@@ -244,4 +257,5 @@ def _past(engine: ChatEngine, session_id: str | None, at: str | None = None) -> 
         session_id = used[0].id if used else None
     if session_id is None:
         return Past(draft=store.draft(None))
-    return Past(store.get(session_id), store.turns(session_id), store.draft(session_id), at)
+    turns = store.turns(session_id, alternatives=True)
+    return Past(store.get(session_id), turns, store.draft(session_id), at)

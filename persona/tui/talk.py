@@ -8,7 +8,14 @@ from persona.backends.base import TextDelta, ThinkingDelta, Usage
 from persona.chat.events import PromptReady, Retrieved, TurnFinished, TurnStarted
 from persona.tui.feed import Ended, Feed, FeedEvent
 from persona.tui.widgets.conversation import Conversation
-from persona.tui.widgets.messages import BROKE_OFF, CUT_SHORT, STOPPED, ErrorPanel, TwinMessage
+from persona.tui.widgets.messages import (
+    BROKE_OFF,
+    CUT_SHORT,
+    STOPPED,
+    ErrorPanel,
+    TwinMessage,
+    UserMessage,
+)
 from persona.tui.widgets.status import StatusBar
 
 
@@ -16,7 +23,7 @@ class Talk:
     """A turn: its feed, its way to be stopped, the message it fills, and what the engine said of it.
 
     replaces: the reply this one takes the place of, shown again if nothing comes of it.
-    text: the user's message, which may not be stored before there is a session_id.
+    asked: the user's message, where it is new; it may not be stored before there is a session_id.
     """
 
     def __init__(
@@ -26,13 +33,13 @@ class Talk:
         status: StatusBar,
         wake: Callable[[], object],
         replaces: TwinMessage | None = None,
-        text: str = "",
+        asked: UserMessage | None = None,
     ) -> None:
         self.feed = Feed(wake)
         self.cancel = threading.Event()
         self.message = message
         self.session_id: str | None = None
-        self.text = text
+        self._asked = asked
         self.over = False
         self.ready: PromptReady | None = None
         self.usage: Usage | None = None
@@ -42,6 +49,11 @@ class Talk:
         self._replaces = replaces
         self._finished = False
         status.doing = "remembering…"
+
+    @property
+    def text(self) -> str:
+        """What the user said, "" where a message is answered again."""
+        return self._asked.text if self._asked is not None else ""
 
     def stop(self) -> None:
         """Ask the engine to stop; what it said is kept."""
@@ -55,8 +67,10 @@ class Talk:
 
     async def _apply(self, event: FeedEvent) -> None:
         match event:
-            case TurnStarted(session_id=session_id):
+            case TurnStarted(session_id=session_id, user_turn_id=turn_id):
                 self.session_id = session_id
+                if self._asked is not None:
+                    self._asked.turn_id = turn_id
                 self.message.phase("looking through the archive…")
             case Retrieved(memories=memories):
                 self.memories = memories
@@ -79,6 +93,7 @@ class Talk:
     async def _finish(self, event: TurnFinished) -> None:
         self._finished = True
         self.session_id = event.session_id
+        self.message.turn_id = event.reply_turn_id
         await self.message.finish(event.text, event.thinking)
         await self.message.show_memories(event.memories or self.memories)
         note = {"complete": "", "failed": BROKE_OFF}.get(
@@ -103,7 +118,7 @@ class Talk:
         if self._replaces is None:
             return
         if self.message.text or self.message.thinking_text:
-            await self._replaces.remove()
+            await self._page.replace(self._replaces, self.message)
         else:
             self._replaces.display = True
             await self.message.remove()

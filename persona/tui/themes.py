@@ -1,6 +1,11 @@
-"""The app's own two themes; every theme of Textual can be chosen beside them."""
+"""The app's own themes, and those of the user; every theme of Textual can be chosen beside them."""
+
+import tomllib
+from pathlib import Path
 
 from textual.theme import Theme
+
+from persona.errors import SettingsError
 
 DARK = Theme(
     name="persona-dark",
@@ -54,5 +59,48 @@ LIGHT = Theme(
     },
 )
 
+CONTRAST = Theme(
+    name="persona-contrast",
+    primary="#ffff00",
+    secondary="#00ffff",
+    accent="#ffff00",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#000000",
+    success="#00ff00",
+    warning="#ffff00",
+    error="#ff8080",
+    dark=True,
+    variables={
+        "footer-key-foreground": "#ffff00",
+        "block-cursor-background": "#ffff00",
+        "block-cursor-foreground": "#000000",
+        "scrollbar": "#ffffff",
+        "scrollbar-hover": "#ffff00",
+        "scrollbar-active": "#ffff00",
+        "scrollbar-background": "#000000",
+    },
+)
+
 DEFAULT = DARK.name
-THEMES = (DARK, LIGHT)
+THEMES = (DARK, LIGHT, CONTRAST)
+
+
+def read(folder: Path) -> list[Theme]:
+    """The user's themes: one TOML file each, named as the theme, with the fields of a Textual theme.
+
+    Raises SettingsError naming the file that cannot be used.
+    """
+    return [_read(file) for file in sorted(folder.glob("*.toml"))]
+
+
+def _read(file: Path) -> Theme:
+    try:
+        return Theme(name=file.stem, **tomllib.loads(file.read_text(encoding="utf-8-sig")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, TypeError) as error:
+        raise SettingsError(
+            f"{file} is no theme: {error}",
+            'it needs `primary = "#e0a458"`, and may have secondary, accent, foreground, background, '
+            "surface, panel, success, warning, error, dark and [variables]",
+        ) from None

@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+from knowledge.people import Person
 from knowledge.progress import Progress
 from knowledge.records import Memory, StoredMessage
-from persona.backends.base import ModelInfo, Prompt, Section, TextDelta, ThinkingDelta, Usage
+from persona.backends.base import ModelInfo, Prompt, Sampling, Section, TextDelta, ThinkingDelta, Usage
 from persona.chat.budget import Budget
 from persona.chat.events import PromptReady, Retrieved, TurnEvent, TurnFinished, TurnRequest, TurnStarted
 from persona.chat.store import SessionStore
@@ -64,9 +65,13 @@ class Archive:
     """Messages by id, as `MemoryStore.message` gives them; they are each other's neighbours."""
 
     stored: dict[str, StoredMessage] = field(default_factory=dict)
+    known: list[Person] = field(default_factory=list)
 
     def around(self, id: str, before: int = 2, after: int = 2) -> list[StoredMessage]:
         return list(self.stored.values()) if id in self.stored else []
+
+    def people(self) -> list[Person]:
+        return self.known
 
     def message(self, id: str) -> StoredMessage | None:
         return self.stored.get(id)
@@ -80,7 +85,9 @@ class ScriptedEngine:
 
     def __init__(self, folder: Path, memories: tuple[Memory, ...] = (), info: ModelInfo = STARTER) -> None:
         self.card = SimpleNamespace(name="Mira Sol", text="Name: Mira Sol")
-        self.backend = SimpleNamespace(info=info)
+        self.backend = SimpleNamespace(
+            info=info, default_sampling=lambda thinking: Sampling(0.6 if thinking else 0.7, 0.8, 20)
+        )
         self.memory = Archive()
         self.sessions = SessionStore(folder / "sessions.sqlite3")
         self.memories = memories
@@ -107,7 +114,7 @@ class ScriptedEngine:
     def turn(self, request: TurnRequest, cancel: threading.Event | None = None) -> Iterator[TurnEvent]:
         self.requests.append(request)
         session_id = request.session_id or self.sessions.create().id
-        user = self.sessions.add_user(session_id, request.text)
+        user = self.sessions.add_user(session_id, request.text, correspondent=request.correspondent)
         yield TurnStarted(session_id, user.id)
         yield from self._reply(session_id, user.number, request, cancel or threading.Event())
 

@@ -7,10 +7,14 @@ import pytest
 from textual.pilot import Pilot
 
 from knowledge.records import StoredMessage
+from persona.chat.fact_book import FactBook
+from persona.chat.left_out import left_out
 from persona.tui.glass import cited
-from persona.tui.screens.glass import GlassScreen, Remembered, Summarised
+from persona.tui.screens.confirm import ConfirmScreen
+from persona.tui.screens.glass import GlassScreen, Remembered, Summarised, Told
+from persona.tui.screens.line import LineScreen
 from persona.tui.widgets.prompt import Prompt
-from tui.conftest import chat, make_app, opened, screen_text, wait_until, write
+from tui.conftest import chat, make_app, opened, screen_text, text_of, wait_until, write
 from tui.scripted import ScriptedEngine
 
 SIZES = pytest.mark.parametrize("size", [(120, 60), (60, 60)], ids=["wide", "narrow"])
@@ -134,3 +138,56 @@ async def test_escape_sequences_in_the_prompt_are_shown_never_obeyed(engine: Scr
         await wait_until(pilot, lambda: "[31m[bold]red[/]" in screen_text(pilot))
         assert "[@click=app.quit]x[/]" in screen_text(pilot)
         assert "\x1b" not in screen_text(pilot)
+
+
+async def test_a_fact_is_pinned_corrected_and_forgotten_where_it_is_seen(engine: ScriptedEngine) -> None:
+    session = engine.sessions.create()
+    told = engine.sessions.add_user(session.id, "My dog is called Rufus. It rains.")
+    engine.sessions.add_reply(session.id, told.number, text="Nice.", status="complete")
+    book = FactBook(engine.sessions)
+    book.learn([told])
+    async with make_app(engine, session_id=session.id).run_test(size=(100, 60)) as pilot:
+        await wait_until(pilot, lambda: "Nice." in screen_text(pilot))
+        glass = await looked(pilot)
+
+        def fold() -> Told:
+            return glass.query_one(Told)
+
+        async def on_the_fact(key: str) -> None:
+            fold().query_one("FoldTitle").focus()
+            await pilot.pause()
+            await pilot.press(key)
+
+        await on_the_fact("p")
+        await wait_until(pilot, lambda: glass.query(Told) and "pinned" in fold().title)
+        assert book.told()[0].pinned
+        await on_the_fact("c")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, LineScreen))
+        await pilot.press(*"Rolf", "enter")
+        await wait_until(pilot, lambda: glass.query(Told) and "corrected" in fold().title)
+        assert [f.text for f in book.told() if f.superseded_by is None] == ["Rolf"]
+        # with the mouse
+        fold().opened = True
+        line = await wait_until(pilot, lambda: fold().contents.query("Static"))
+        await wait_until(pilot, lambda: "forget" in text_of(line.first()))
+        await pilot.click(line.first(), offset=(text_of(line.first()).index("forget"), 0))
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, ConfirmScreen))
+        await pilot.press("y")
+        await wait_until(pilot, lambda: not glass.query(Told))
+        assert book.told() == []
+        assert "Rufus" not in engine.sessions.turns(session.id)[0].text
+
+
+async def test_a_memory_is_left_out_of_this_chat(engine: ScriptedEngine) -> None:
+    async with make_app(engine).run_test(size=(100, 60)) as pilot:
+        await opened(pilot)
+        await write(pilot, "where do you live?")
+        engine.say("Porto.")
+        engine.end()
+        await wait_until(pilot, lambda: engine.idled)
+        glass = await looked(pilot)
+        glass.query(Remembered).first().query_one("FoldTitle").focus()
+        await pilot.pause()
+        await pilot.press("x")
+        (session,) = engine.sessions.list()
+        await wait_until(pilot, lambda: left_out(engine.sessions, session.id) == {"slack:C1:1"})

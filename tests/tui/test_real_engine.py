@@ -13,10 +13,13 @@ from tiny_model import write_scripted_qwen3
 from knowledge.text import printable
 from persona import paths
 from persona.chat.engine import Engine
+from persona.chat.events import TurnRequest
 from persona.chat.store import SessionStore
 from persona.config import ChatSettings, ModelSettings, Settings
+from persona.lab.ab.choices import ChoiceBook
 from persona.tui.app import PersonaApp
 from persona.tui.opening import Opening
+from persona.tui.screens.chat import ChatScreen
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.messages import TwinMessage
 from persona.tui.widgets.prompt import Prompt
@@ -201,3 +204,38 @@ async def test_quitting_in_mid_reply_keeps_it(endless: Settings, tmp_path: Path)
     (session,) = store.list()
     assert [t.status for t in store.turns(session.id)] == ["complete", "partial"]
     store.close()
+
+
+async def test_a_memory_left_out_is_not_served_and_comes_back_with_the_next_chat(app: PersonaApp) -> None:
+    from persona.chat.left_out import leave_out
+
+    async with app.run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: app.room.engine)
+        engine = engine_of(app)
+        asked = "where is my flat in Cedofeita?"
+        session = engine.sessions.create()
+        engine.sessions.add_user(session.id, "hello")
+        (_, served) = engine.preview(TurnRequest(asked, session_id=session.id))
+        assert served
+        leave_out(engine.sessions, session.id, served[0].id)
+        _, now = engine.preview(TurnRequest(asked, session_id=session.id))
+        assert served[0].id not in {m.id for m in now}
+        _, elsewhere = engine.preview(TurnRequest(asked))
+        assert served[0].id in {m.id for m in elsewhere}
+
+
+async def test_a_blind_choice_over_the_real_engine(app: PersonaApp) -> None:
+    async with app.run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: app.room.engine)
+        screen = app.screen
+        assert isinstance(screen, ChatScreen)
+        screen.contrast = "memory"
+        await write(pilot, "where is my flat in Cedofeita?")
+        await wait_until(pilot, lambda: "which is better?" in screen_text(pilot))
+        await pilot.press("2")
+        await wait_until(pilot, lambda: app.screen is screen)
+        (choice,) = ChoiceBook(engine_of(app).sessions).all()
+        assert choice.picked == "right"
+        assert {choice.left.arm, choice.right.arm} == {"memory on", "memory off"}
+        shown = {engine_of(app).sessions.turn(s.turn_id).memories != () for s in (choice.left, choice.right)}
+        assert shown == {True, False}

@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, TextArea
 
+from knowledge.people import Person
 from persona.backends.base import ThinkingDelta
 from persona.config import Settings, TuiSettings
 from persona.errors import ModelError
 from persona.tui.screens.glass import Remembered
+from persona.tui.training import Run
 from persona.tui.widgets.prompt import Prompt
 from tui.conftest import NOON, chat, make_app, opened, screen_text, wait_until, write
 from tui.scripted import ScriptedEngine
@@ -149,3 +151,96 @@ def test_glass_box(snap_compare: Compare, engine: ScriptedEngine, size: tuple[in
         await wait_until(pilot, lambda: glass.query(".around"))
 
     assert snap_compare(make_app(engine), terminal_size=size, run_before=before)
+
+
+# The other screens
+
+
+def over_the_chat(action: str, wait_for: str) -> Before:
+    async def before(pilot: Pilot[Any]) -> None:
+        await still(pilot)
+        await chat(pilot).run_action(action)
+        await wait_until(pilot, lambda: wait_for in screen_text(pilot))
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
+        for area in pilot.app.screen.query(TextArea):
+            area.cursor_blink = False
+        await pilot.pause()
+
+    return before
+
+
+@SIZES
+@pytest.mark.parametrize(
+    ("action", "shown"),
+    [
+        ("partner", "yourself"),
+        ("compare", "another draw"),
+        ("draft", "your reply"),
+        ("sampling", "another each time"),
+        ("settings", "settings"),
+        ("training", "chosen blind"),
+    ],
+    ids=lambda value: value if value.isalpha() and len(value) < 9 else "",
+)
+def test_screen(
+    snap_compare: Compare,
+    engine: ScriptedEngine,
+    size: tuple[int, int],
+    action: str,
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    engine.memory.known = [Person("Jonas Weber", False, ("b",), (), 120, when, when)]
+    run = Run("starter-quality-1", tuple(3 - n / 20 for n in range(30)), True, {"step": 30, "steps": 30})
+    monkeypatch.setattr("persona.tui.screens.training.runs", lambda: [run])
+    assert snap_compare(make_app(engine), terminal_size=size, run_before=over_the_chat(action, shown))
+
+
+@SIZES
+def test_message_chosen(snap_compare: Compare, engine: ScriptedEngine, size: tuple[int, int]) -> None:
+    async def before(pilot: Pilot[Any]) -> None:
+        await conversation(engine)(pilot)
+        await pilot.press("alt+up", "up")
+        await wait_until(pilot, lambda: "edit" in screen_text(pilot))
+
+    assert snap_compare(make_app(engine), terminal_size=size, run_before=before)
+
+
+@SIZES
+def test_commands(snap_compare: Compare, engine: ScriptedEngine, size: tuple[int, int]) -> None:
+    async def before(pilot: Pilot[Any]) -> None:
+        await still(pilot)
+        await pilot.press("/", "e")
+        await wait_until(pilot, lambda: "/export" in screen_text(pilot))
+
+    assert snap_compare(make_app(engine), terminal_size=size, run_before=before)
+
+
+@SIZES
+def test_two_replies(
+    snap_compare: Compare, engine: ScriptedEngine, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("persona.tui.contrast.random.shuffle", lambda items: None)
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await still(pilot)
+        chat(pilot).contrast = "memory"
+        await write(pilot, "where do you live?")
+        engine.say("In **Porto**.")
+        engine.end()
+        await wait_until(pilot, lambda: engine.regenerated)
+        engine.say("I do not know.")
+        engine.end()
+        await wait_until(pilot, lambda: "which is better?" in screen_text(pilot))
+
+    assert snap_compare(make_app(engine), terminal_size=size, run_before=before)
+
+
+@pytest.mark.parametrize("look", ["contrast", "plain"])
+def test_look(snap_compare: Compare, engine: ScriptedEngine, look: str) -> None:
+    contrast = look == "contrast"
+    tui = TuiSettings(theme="persona-contrast" if contrast else "persona-dark", plain=not contrast)
+    app = make_app(engine, settings=Settings(tui=tui))
+    assert snap_compare(app, terminal_size=(100, 30), run_before=conversation(engine))

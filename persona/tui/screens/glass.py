@@ -1,6 +1,7 @@
 """The glass box: the exact prompt by section with its tokens, and where every piece comes from."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -9,15 +10,20 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
+from knowledge.facts import Fact
 from knowledge.records import Memory, StoredMessage
 from knowledge.text import one_line, printable
 from persona.backends.base import Usage
 from persona.chat.layout import ME, day
 from persona.tui import keys
 from persona.tui.calls import in_thread
+from persona.tui.care import Care
 from persona.tui.glass import Block, Glass
+from persona.tui.screens.confirm import ConfirmScreen
 from persona.tui.screens.help import HelpScreen
+from persona.tui.screens.line import LineScreen
 from persona.tui.widgets.fold import Fold
+from persona.tui.widgets.links import links
 from persona.tui.widgets.memories import GONE, describe
 
 AROUND = 3
@@ -30,7 +36,8 @@ Around = Callable[[str, int, int], Sequence[StoredMessage]]
 
 
 class GlassScreen(ModalScreen[None]):
-    """load: gives what is to be seen, in a worker thread. around: the messages beside an archived one."""
+    """load: gives what is to be seen, in a worker thread. around: the messages beside an archived one.
+    care: looks after what is seen."""
 
     ACTIONS = keys.GLASS_ACTIONS
     BINDINGS = keys.bindings(keys.GLASS_ACTIONS)
@@ -46,10 +53,11 @@ class GlassScreen(ModalScreen[None]):
     GlassScreen Footer { background: $surface; }
     """
 
-    def __init__(self, load: Callable[[], Glass], around: Around) -> None:
+    def __init__(self, load: Callable[[], Glass], around: Around, care: Care) -> None:
         super().__init__()
         self._load = load
         self._around = around
+        self._care = care
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False) as page:
@@ -84,6 +92,9 @@ class GlassScreen(ModalScreen[None]):
         if glass.memories:
             yield _heading("memories, best first")
             yield from (Remembered(m, self._around) for m in glass.memories)
+        if glass.facts:
+            yield _heading("facts told in this chat")
+            yield from (Told(f) for f in glass.facts)
         if glass.blocks:
             yield _heading("summaries, and the turns they cite")
             yield from (Summarised(b) for b in glass.blocks)
@@ -91,6 +102,52 @@ class GlassScreen(ModalScreen[None]):
     def action_close(self) -> None:
         """Back to the chat."""
         self.dismiss(None)
+
+    # Looking after it
+
+    async def action_pin(self, fact_id: str) -> None:
+        """Have a fact shown in every chat, or no more."""
+        await self._cared(await in_thread(self, self._care.pin, fact_id))
+
+    async def action_correct(self, fact_id: str) -> None:
+        """Write down what holds in place of a fact."""
+
+        async def corrected(text: str | None) -> None:
+            if text is not None:
+                await self._cared(await in_thread(self, self._care.correct, fact_id, text))
+
+        old = await in_thread(self, self._care.fact_text, fact_id)
+        if old is not None:
+            self.app.push_screen(LineScreen("what holds instead", old), corrected)
+
+    def action_forget_fact(self, fact_id: str) -> None:
+        """Take a fact away for good."""
+        self._forget(partial(self._care.forget_fact, fact_id), "this fact and the sentence that tells it")
+
+    async def action_leave_out(self, message_id: str) -> None:
+        """Show this chat a memory no more."""
+        await self._cared(await in_thread(self, self._care.leave_out, message_id))
+
+    def action_forget_message(self, message_id: str) -> None:
+        """Take a message out of every store for good."""
+        self._forget(partial(self._care.forget_message, message_id), "this message, in every store")
+
+    def _forget(self, forget: Callable[[], str], what: str) -> None:
+        async def sure(yes: bool | None) -> None:
+            if yes:
+                await self._cared(await in_thread(self, forget))
+
+        self.app.push_screen(ConfirmScreen(f"Forget {what}, for good?"), sure)
+
+    async def _cared(self, said: str | None) -> None:
+        """Say what was done, and show things as they are now."""
+        if said is None:
+            return
+        self.notify(said, markup=False)
+        page = self.query_one(VerticalScroll)
+        await page.remove_children()
+        await page.mount(Static("reading…", id="reading", markup=False))
+        await self._show()
 
     def action_toggle_folds(self) -> None:
         """Open every section, or close them all."""
@@ -123,6 +180,8 @@ class Text(Fold):
 class Remembered(Fold):
     """A memory: its place in the archive, why it was chosen, its words, and what was said around it."""
 
+    BINDINGS = keys.bindings(keys.MEMORY_ACTIONS)
+
     def __init__(self, memory: Memory, around: Around) -> None:
         who = ME if memory.is_self else memory.author
         place = f"{memory.source} {memory.conversation}"
@@ -132,7 +191,16 @@ class Remembered(Fold):
         self._around: Around | None = around
 
     def compose_contents(self) -> Sequence[Widget]:
-        return [Static(describe(self._memory), classes="verbatim", markup=False)]
+        id = self._memory.id
+        can = links(
+            ("leave out of this chat", f"screen.leave_out({id!r})"),
+            ("forget", f"screen.forget_message({id!r})"),
+        )
+        return [Static(describe(self._memory), classes="verbatim", markup=False), Static(can)]
+
+    async def action_care(self, action: str) -> None:
+        """What a key on this memory does."""
+        await self.screen.run_action(f"screen.{action}({self._memory.id!r})")
 
     def watch_opened(self) -> None:
         super().watch_opened()
@@ -148,6 +216,35 @@ class Remembered(Fold):
             Static(Content.styled("the conversation around it", _QUIET), markup=False),
             Static(told, classes="verbatim around", markup=False),
         )
+
+
+class Told(Fold):
+    """A fact: what it says, when it was told, and what can be done about it."""
+
+    BINDINGS = keys.bindings(keys.FACT_ACTIONS)
+
+    def __init__(self, fact: Fact) -> None:
+        mark = "pinned · " if fact.pinned else ""
+        corrected = "corrected · " if fact.corrects else ""
+        when = day(fact.told_at.astimezone())
+        super().__init__(one_line(printable(f"{mark}{corrected}{fact.dated} · turn {fact.number}, {when}")))
+        self._fact = fact
+
+    def compose_contents(self) -> Sequence[Widget]:
+        id = self._fact.id
+        return [
+            Static(
+                links(
+                    ("unpin" if self._fact.pinned else "pin", f"screen.pin({id!r})"),
+                    ("correct", f"screen.correct({id!r})"),
+                    ("forget", f"screen.forget_fact({id!r})"),
+                )
+            )
+        ]
+
+    async def action_care(self, action: str) -> None:
+        """What a key on this fact does."""
+        await self.screen.run_action(f"screen.{action}({self._fact.id!r})")
 
 
 class Summarised(Fold):

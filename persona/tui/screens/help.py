@@ -1,6 +1,6 @@
 """The help sheet: every key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,7 +9,7 @@ from textual.containers import Grid, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from persona.tui.keys import ACTIONS, GLASS_ACTIONS, PROMPT_KEYS, SESSION_ACTIONS, Action
+from persona.tui.keys import ALL, PROMPT_KEYS, Action
 
 ABOUT = (
     "The twin answers from its owner's messages. Open “memories” under a reply to see what it was given "
@@ -38,7 +38,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll() as sheet:
             sheet.border_title = "keys"
-            for heading, rows in sheets():
+            for heading, rows in sheets(getattr(self.app, "remapped", {})):
                 if heading:
                     yield Static(heading, classes="heading", markup=False)
                 with Grid():
@@ -48,14 +48,11 @@ class HelpScreen(ModalScreen[None]):
             yield Static(ABOUT, classes="about", markup=False)
 
 
-def sheets() -> list[tuple[str, list[tuple[str, str]]]]:
-    """Every key with what it does, by screen: the prompt's and the chat's first."""
-    return [
-        ("", [*PROMPT_KEYS, *_rows(ACTIONS)]),
-        ("in the list of chats", _rows(SESSION_ACTIONS)),
-        ("in the glass box", _rows(GLASS_ACTIONS)),
-    ]
+def sheets(remapped: Mapping[str, str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Every key with what it does, by screen: the prompt's and the chat's first. remapped: keys by id."""
+    return [("", list(PROMPT_KEYS)), *((heading, _rows(actions, remapped)) for heading, actions in ALL)]
 
 
-def _rows(actions: Sequence[Action]) -> list[tuple[str, str]]:
-    return [(a.keys, f"{a.title}: {a.help}" if a.help else a.title) for a in actions if a.keys]
+def _rows(actions: Sequence[Action], remapped: Mapping[str, str]) -> list[tuple[str, str]]:
+    rows = [(remapped.get(a.id, a.keys), f"{a.title}: {a.help}" if a.help else a.title) for a in actions]
+    return [(keys, text) for keys, text in rows if keys]

@@ -126,9 +126,9 @@ class KeepingScreen(ReadingScreen):
         if self._session_id is None:
             self.notify("This chat is not begun yet; its first message names it.", markup=False)
             return
-        from persona.tui.screens.rename import RenameScreen
+        from persona.tui.screens.line import LineScreen
 
-        self.app.push_screen(RenameScreen(self._chat_title), self._renamed)
+        self.app.push_screen(LineScreen("rename the chat", self._chat_title), self._renamed)
 
     async def _renamed(self, title: str | None) -> None:
         if title and self._session_id is not None and self._sessions is not None:

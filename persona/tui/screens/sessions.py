@@ -18,7 +18,7 @@ from persona.tui.basket import Basket
 from persona.tui.calls import in_thread
 from persona.tui.screens.help import HelpScreen
 from persona.tui.screens.keeping import DELETED
-from persona.tui.screens.rename import RenameScreen
+from persona.tui.screens.line import LineScreen
 
 TYPING_SECONDS = 0.05
 """How long a search waits for the next key."""
@@ -161,7 +161,7 @@ class SessionsScreen(ModalScreen[Choice | None]):
                 await in_thread(self, self._sessions.rename, session_id, title)
                 await self._refill()
 
-        self.app.push_screen(RenameScreen(row.title), renamed)
+        self.app.push_screen(LineScreen("rename the chat", row.title), renamed)
 
     async def action_delete(self) -> None:
         """Delete the chat of this row, with a way back."""

@@ -1,4 +1,4 @@
-"""The scrolling page of a chat."""
+"""The scrolling page of a chat. Of a long one it holds the messages around what is in view, no more."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,9 +15,18 @@ MakeWidget = Callable[[], Widget]
 PAGE = 40
 """Turns put on the page at once; a chat of thousands must open as fast as one of ten."""
 
+STEP = 2
+"""Turns brought at once while the reader scrolls: few, because a frame waits for them."""
+
+AHEAD = 2
+"""Screens of turns kept ready above and below what is in view."""
+
+MOST = 72
+"""Turns on the page at most; those farthest from the reader go."""
+
 
 class More(Static):
-    """Stands for the turns above or below what is shown; a click brings a page of them."""
+    """Stands for the turns above or below what is shown; a click, or coming near, brings some of them."""
 
     DEFAULT_CSS = """
     More { height: 1; width: auto; color: $foreground 60%; pointer: pointer; }
@@ -49,6 +58,7 @@ class Conversation(VerticalScroll, can_focus=False):
     """Messages in order. It follows its end only while the reader is there.
 
     That rule is Textual's anchor: scrolling away releases it, coming back to the end takes it up again.
+    Stored messages are made by their makers when they are needed; those that are added live stay below them.
     """
 
     DEFAULT_CSS = """
@@ -56,11 +66,16 @@ class Conversation(VerticalScroll, can_focus=False):
     Conversation > .-pointed { background: $primary 15%; }
     """
 
+    class NearEdge(Message):
+        """The reader comes near the first or last of what is on the page."""
+
     def __init__(self) -> None:
         super().__init__()
-        self._past: Sequence[MakeWidget] = ()
-        self._first = self._last = 0
+        self._past: list[MakeWidget] = []
+        self._shown: list[Widget] = []
+        self._first = 0
         self._earlier, self._later = More("▴", "earlier"), More("▾", "later")
+        self._bringing = False
 
     def on_mount(self) -> None:
         self.anchor()
@@ -69,6 +84,10 @@ class Conversation(VerticalScroll, can_focus=False):
     def at_end(self) -> bool:
         """Whether the newest line is in view."""
         return self.scroll_y >= self.max_scroll_y - 1
+
+    @property
+    def _last(self) -> int:
+        return self._first + len(self._shown)
 
     async def add(self, *widgets: Widget) -> None:
         """Put `widgets` under the rest, which is the newest page if another one was shown."""
@@ -79,35 +98,70 @@ class Conversation(VerticalScroll, can_focus=False):
     async def fill(self, past: Sequence[MakeWidget], show: int | None = None) -> None:
         """Show these messages instead of what was there: the newest page, or the one around `show`."""
         await self.remove_children()
-        self._past = past
-        self._last = len(past) if show is None else min(len(past), show + PAGE // 2)
-        self._first = max(0, self._last - PAGE)
+        self._past = list(past)
+        last = len(past) if show is None else min(len(past), show + PAGE // 2)
+        self._first = max(0, last - PAGE)
         self._earlier, self._later = More("▴", "earlier"), More("▾", "later")
-        shown = [make() for make in past[self._first : self._last]]
-        await self.mount_all([self._earlier, *shown, self._later])
+        self._shown = [make() for make in self._past[self._first : last]]
+        await self.mount_all([self._earlier, *self._shown, self._later])
         self._count()
         if show is None:
             self.to_end()
         else:
-            self._point_to(shown[show - self._first])
+            self._point_to(self._shown[show - self._first])
 
-    async def show_earlier(self) -> None:
-        """Bring a page of the turns above, and keep the reader's place."""
-        first = max(0, self._first - PAGE)
+    async def replace(self, old: Widget, new: Widget) -> None:
+        """Put `new` in the place of `old`; it may be on the page already."""
+        if old in self._shown:
+            at = self._shown.index(old)
+            self._shown[at] = new
+            if new.is_attached:
+                self.move_child(new, after=old)
+        if not new.is_attached:
+            await self.mount(new, after=old)
+        await old.remove()
+
+    def stands_for(self, widget: Widget, make: MakeWidget) -> None:
+        """From now on a stored message on the page is made anew by `make`."""
+        if widget in self._shown:
+            self._past[self._first + self._shown.index(widget)] = make
+
+    async def show_earlier(self, count: int = PAGE) -> None:
+        """Bring some of the turns above, and keep the reader's place."""
+        first = max(0, self._first - count)
         page = [make() for make in self._past[first : self._first]]
-        self._first = first
-        from_end = self.max_scroll_y - self.scroll_y
-        await self.mount_all(page, after=self._earlier)
-        self._count()
-        self.call_after_refresh(lambda: self.scroll_to(y=self.max_scroll_y - from_end, animate=False))
+        keep = self._kept_place()
+        with self.app.batch_update():
+            await self.mount_all(page, after=self._earlier)
+            self._shown = [*page, *self._shown]
+            self._first = first
+            await self._drop(self._shown[MOST:])
+            self._shown = self._shown[:MOST]
+            self._count()
+        self.call_after_refresh(keep)
 
-    async def show_later(self) -> None:
-        """Bring a page of the turns below."""
-        last = min(len(self._past), self._last + PAGE)
-        page = [make() for make in self._past[self._last : last]]
-        self._last = last
-        await self.mount_all(page, before=self._later)
-        self._count()
+    async def show_later(self, count: int = PAGE) -> None:
+        """Bring some of the turns below, and keep the reader's place."""
+        page = [make() for make in self._past[self._last : self._last + count]]
+        keep = self._kept_place()
+        with self.app.batch_update():
+            await self.mount_all(page, before=self._later)
+            self._shown = [*self._shown, *page]
+            gone = max(0, len(self._shown) - MOST)
+            await self._drop(self._shown[:gone])
+            self._shown = self._shown[gone:]
+            self._first += gone
+            self._count()
+        self.call_after_refresh(keep)
+
+    async def to_oldest(self) -> None:
+        """Go to the first turn of the chat."""
+        if self._first > 0:
+            await self.fill(self._past, 0)
+            for widget in self._shown[:1]:
+                widget.remove_class("-pointed")
+        self.release_anchor()
+        self.scroll_home(animate=False)
 
     async def to_newest(self) -> None:
         """Go to the newest line, whatever page is shown, and follow it."""
@@ -118,6 +172,54 @@ class Conversation(VerticalScroll, can_focus=False):
     def to_end(self) -> None:
         """Go to the last line shown and follow it."""
         self.anchor()
+
+    def bring(self, widget: Widget) -> None:
+        """Bring one message into view, and stop following the end."""
+        self._show(widget)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if not self._bringing and self.is_attached and (self._near_first or self._near_last):
+            self._bringing = True
+            self.post_message(self.NearEdge())
+
+    @property
+    def _near_first(self) -> bool:
+        return self._first > 0 and self.scroll_y < AHEAD * self.size.height
+
+    @property
+    def _near_last(self) -> bool:
+        left = self._later.virtual_region.bottom - self.scroll_y - self.size.height
+        return self._last < len(self._past) and left < AHEAD * self.size.height
+
+    async def on_conversation_near_edge(self) -> None:
+        if self._near_first:
+            await self.show_earlier(STEP)
+        elif self._near_last:
+            await self.show_later(STEP)
+        self.call_after_refresh(self._bring_more)
+
+    def _bring_more(self) -> None:
+        """Go on as long as the reader is near an edge, a frame at a time."""
+        self._bringing = self.is_attached and (self._near_first or self._near_last)
+        if self._bringing:
+            self.post_message(self.NearEdge())
+
+    async def _drop(self, widgets: Sequence[Widget]) -> None:
+        if widgets:
+            await self.remove_children(widgets)
+
+    def _kept_place(self) -> Callable[[], None]:
+        """Puts the message at the top of the view where it is now."""
+        top = next((w for w in self._shown if w.virtual_region.bottom > self.scroll_y), None)
+        if top is None or self._anchored_now:
+            return lambda: None
+        offset = top.virtual_region.y - self.scroll_y
+        return lambda: self.scroll_to(y=top.virtual_region.y - offset, animate=False, immediate=True)
+
+    @property
+    def _anchored_now(self) -> bool:
+        return self.is_anchored and self.at_end
 
     def _point_to(self, widget: Widget) -> None:
         """Bring one message into view, marked until the next is pointed to."""
@@ -130,7 +232,6 @@ class Conversation(VerticalScroll, can_focus=False):
 
     def on_fold_opened(self, event: Fold.Opened) -> None:
         """Bring into view what the reader opened, its heading first, instead of following the end."""
-        event.stop()
         self.call_after_refresh(self._show, event.fold)
 
     def _show(self, widget: Widget) -> None:

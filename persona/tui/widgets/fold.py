@@ -78,11 +78,17 @@ class Fold(Vertical):
             super().__init__()
             self.fold = fold
 
+    class Closed(Message):
+        """The reader closed a fold."""
+
+        def __init__(self, fold: "Fold") -> None:
+            super().__init__()
+            self.fold = fold
+
     def toggle_by_reader(self) -> None:
         """Open or close it because the reader wants it, who should then see what it holds."""
         self.opened = not self.opened
-        if self.opened:
-            self.post_message(self.Opened(self))
+        self.post_message(self.Opened(self) if self.opened else self.Closed(self))
 
     def on_fold_title_toggled(self, event: FoldTitle.Toggled) -> None:
         event.stop()

@@ -66,6 +66,8 @@ class TwinHeader(Vertical):
     """
 
     twin: reactive[str] = reactive("")
+    partner: reactive[str] = reactive("")
+    contrast: reactive[str] = reactive("")
     model: reactive[str] = reactive("")
     thinking: reactive[bool] = reactive(False)
     memory: reactive[bool] = reactive(True)
@@ -83,8 +85,20 @@ class TwinHeader(Vertical):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width < NARROW, "-narrow")
 
-    def watch_twin(self, twin: str) -> None:
-        self.query_one("#twin", Static).update(Content(one_line(printable(twin))))
+    def watch_twin(self) -> None:
+        """Whose twin; who the user speaks as; and what two replies are compared in."""
+        parts = [Content(one_line(printable(self.twin)))]
+        if self.partner:
+            parts.append(Content.styled(f" · you are {one_line(printable(self.partner))}", "$secondary"))
+        if self.contrast:
+            parts.append(Content.styled(f" · A/B: {self.contrast}", "$warning"))
+        self.query_one("#twin", Static).update(Content("").join(parts))
+
+    def watch_partner(self) -> None:
+        self.watch_twin()
+
+    def watch_contrast(self) -> None:
+        self.watch_twin()
 
     def watch_model(self, model: str) -> None:
         self.query_one("#model", Static).update(Content(model))

@@ -3,6 +3,7 @@
 from markdown_it import MarkdownIt
 from textual import events
 from textual.widgets import Markdown
+from textual.widgets.markdown import MarkdownBlock, MarkdownFence
 
 from knowledge.text import printable
 
@@ -10,6 +11,20 @@ from knowledge.text import printable
 def _parser() -> MarkdownIt:
     # With HTML on, tags in a reply would vanish instead of being shown.
     return MarkdownIt("gfm-like", {"html": False})
+
+
+class Code(MarkdownFence):
+    """A block of code; a click copies it."""
+
+    DEFAULT_CSS = """
+    Code { pointer: pointer; }
+    Code:hover { background: $primary 15%; }
+    """
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        self.app.copy_to_clipboard(self.code)
+        self.app.notify("The code is on the clipboard.", markup=False)
 
 
 class ReplyMarkdown(Markdown):
@@ -23,6 +38,17 @@ class ReplyMarkdown(Markdown):
 
     def __init__(self, text: str = "", *, classes: str | None = None) -> None:
         super().__init__(printable(text), parser_factory=_parser, open_links=False, classes=classes)
+
+    def get_block_class(self, block_name: str) -> type[MarkdownBlock]:
+        """What shows a block."""
+        block = super().get_block_class(block_name)
+        return Code if block is MarkdownFence else block
+
+    @property
+    def code(self) -> str:
+        """The last block of code, "" where there is none."""
+        blocks = self.query(Code)
+        return blocks.last().code if blocks else ""
 
     async def add(self, fragment: str) -> None:
         """Append a piece; only the last block is parsed again."""

@@ -5,44 +5,43 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from textual.app import ComposeResult
-from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
 from knowledge.records import Memory
-from knowledge.text import one_line, printable
+from knowledge.text import printable
 from persona.chat.events import Status
 from persona.errors import PersonaError
 from persona.tui.widgets.fold import Fold
 from persona.tui.widgets.markdown import ReplyMarkdown
 from persona.tui.widgets.memories import MemoryList
+from persona.tui.widgets.said import Head, Link, Said
 
 STOPPED = "■ stopped"
 CUT_SHORT = "■ unfinished"
 BROKE_OFF = "✗ broke off; what was said is kept"
 
-
-def _head(name: str, when: datetime | None, style: str) -> Content:
-    time = f"  {when:%H:%M}" if when else ""
-    return Content.assemble((one_line(printable(name)), style), (time, "$foreground 45%"))
+_MINE = (Link("edit", "edit"), Link("copy", "copy_reply"), Link("quote", "quote"), Link("fork", "fork"))
+_THEIRS = (Link("copy", "copy_reply"), Link("quote", "quote"), Link("fork", "fork"))
 
 
-class UserMessage(Vertical):
-    """What the user wrote, as it was written."""
+class UserMessage(Said):
+    """What the user wrote, as it was written. name: who they spoke as."""
 
     DEFAULT_CSS = """
-    UserMessage { height: auto; margin: 1 0 0 0; padding: 0 1; border-left: outer $secondary; }
+    UserMessage { border-left: outer $secondary; }
     UserMessage > .text { height: auto; }
     """
 
-    def __init__(self, text: str, when: datetime | None) -> None:
-        super().__init__()
+    def __init__(
+        self, text: str, when: datetime | None, name: str = "you", turn_id: str | None = None
+    ) -> None:
+        super().__init__(Head(name, when, "bold $secondary", _MINE), turn_id)
         self.text = printable(text)
-        self._when = when
 
     def compose(self) -> ComposeResult:
-        yield Static(_head("you", self._when, "bold $secondary"), markup=False)
+        yield self.head
         yield Static(Content(self.text), classes="text", markup=False)
 
 
@@ -53,8 +52,10 @@ class Thinking(Fold):
     Thinking ReplyMarkdown { color: $foreground 60%; text-style: italic; }
     """
 
-    def __init__(self, text: str = "", *, seconds: float | None = None, live: bool = False) -> None:
-        super().__init__("thinking…", opened=live, classes="thinking")
+    def __init__(
+        self, text: str = "", *, seconds: float | None = None, live: bool = False, opened: bool = False
+    ) -> None:
+        super().__init__("thinking…", opened=live or opened, classes="thinking")
         self.body = ReplyMarkdown(text)
         if not live:
             self.title = thinking_title(text, seconds)
@@ -70,28 +71,34 @@ def thinking_title(text: str, seconds: float | None) -> str:
     return f"thought{how_long} · {words} {'word' if words == 1 else 'words'}"
 
 
-class TwinMessage(Vertical):
+class TwinMessage(Said):
     """One reply, with its thinking above and its memories and figures below.
 
     It is filled piece by piece, in any order the engine chooses, and ended by `finish`.
-    seconds: a running clock, for how long the thinking took.
+    seconds: a running clock, for how long the thinking took. keep_open: whether thinking stays open
+    once it is done.
     """
 
     DEFAULT_CSS = """
-    TwinMessage { height: auto; margin: 1 0 0 0; padding: 0 1; border-left: outer $primary; }
+    TwinMessage { border-left: outer $primary; }
     TwinMessage > .foot { height: auto; color: $foreground 55%; }
     TwinMessage.-failed { border-left: outer $error; }
     TwinMessage.-partial { border-left: outer $warning; }
     """
 
     def __init__(
-        self, name: str, when: datetime | None, seconds: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        when: datetime | None,
+        seconds: Callable[[], float] = time.monotonic,
+        *,
+        turn_id: str | None = None,
+        keep_open: bool = False,
     ) -> None:
-        super().__init__()
-        self.text = ""
+        super().__init__(Head(name, when, "bold $primary", _THEIRS), turn_id)
         self.thinking_text = ""
-        self._head = _head(name, when, "bold $primary")
         self._seconds = seconds
+        self._keep_open = keep_open
         self._body: ReplyMarkdown | None = None
         self._thinking: Thinking | None = None
         self._thinking_since: float | None = None
@@ -100,7 +107,7 @@ class TwinMessage(Vertical):
         self._foot.display = False
 
     def compose(self) -> ComposeResult:
-        yield Static(self._head, markup=False)
+        yield self.head
         yield from (part for part in (self._thinking, self._body, self._memories) if part is not None)
         yield self._foot
 
@@ -110,12 +117,17 @@ class TwinMessage(Vertical):
         """Take the form of a stored reply, before it is mounted. load: fetches its memories."""
         self.text, self.thinking_text = printable(text), printable(thinking)
         if thinking:
-            self._thinking = Thinking(thinking)
+            self._thinking = Thinking(thinking, opened=self._keep_open)
         if text:
             self._body = ReplyMarkdown(text)
         if memories:
             self._memories = MemoryList(memories, load)
         self.show_status(status, {"complete": "", "failed": BROKE_OFF}.get(status, CUT_SHORT))
+
+    @property
+    def code(self) -> str:
+        """The last block of code in the reply, "" where there is none."""
+        return self._body.code if self._body is not None else ""
 
     def phase(self, doing: str) -> None:
         """One line below: what is going on before there is anything to read, or how it ended."""
@@ -170,10 +182,10 @@ class TwinMessage(Vertical):
         self.phase(note)
 
     def _close_thinking(self) -> None:
-        if self._thinking is not None and self._thinking.opened and self._thinking_since is not None:
+        if self._thinking is not None and self._thinking_since is not None:
             seconds = self._seconds() - self._thinking_since
             self._thinking.title = thinking_title(self.thinking_text, seconds)
-            self._thinking.opened = False
+            self._thinking.opened = self._thinking.opened and self._keep_open
             self._thinking_since = None
 
 

@@ -1,5 +1,7 @@
 """Where the user writes."""
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 from textual import events
@@ -8,10 +10,16 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from knowledge.text import printable
+from persona.tui.first_run_inputs import export_paths
+
+_MENU_KEYS = {"up", "down", "tab", "enter", "escape"}
 
 
 class Prompt(TextArea):
-    """Grows with its text up to eight lines. Enter sends; ctrl+j and shift+enter start a new line."""
+    """Grows with its text up to eight lines. Enter sends; ctrl+j and shift+enter start a new line.
+
+    completing: says whether a menu of commands is open, which then gets the keys that move in it.
+    """
 
     DEFAULT_CSS = """
     Prompt {
@@ -37,6 +45,20 @@ class Prompt(TextArea):
     class Up(Message):
         """The up key in an empty prompt."""
 
+    class Completing(Message):
+        """A key for the menu of commands, while one is offered."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
+    class Dropped(Message):
+        """A file or folder was dropped on the terminal, which pastes its path."""
+
+        def __init__(self, paths: tuple[Path, ...]) -> None:
+            super().__init__()
+            self.paths = paths
+
     def __init__(self) -> None:
         super().__init__(
             placeholder="Write a message",
@@ -44,8 +66,14 @@ class Prompt(TextArea):
             show_line_numbers=False,
             highlight_cursor_line=False,
         )
+        self.completing: Callable[[], bool] = lambda: False
 
     async def _on_key(self, event: events.Key) -> None:
+        if event.key in _MENU_KEYS and self.completing():
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Completing(event.key))
+            return
         # A priority binding would overtake letters typed just before it while the app is busy.
         if any(b.action == "send" for b in self._bindings.key_to_bindings.get(event.key, ())):
             event.stop()
@@ -76,3 +104,13 @@ class Prompt(TextArea):
     async def _on_paste(self, event: events.Paste) -> None:
         # Textual hands the same event to the base class next, which would insert it as it is.
         event.text = printable(event.text)
+        dropped = tuple(path for path in export_paths(event.text) if path.is_absolute() and path.exists())
+        if dropped and _is_path(event.text):
+            event.prevent_default()
+            event.stop()
+            self.post_message(self.Dropped(dropped))
+
+
+def _is_path(text: str) -> bool:
+    """Whether this is a path as terminals paste it, and not a word that happens to name a file here."""
+    return text.strip().lstrip("'\"").startswith(("/", "~", "file://")) or text.strip()[1:3] == ":\\"

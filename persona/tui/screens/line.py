@@ -1,4 +1,4 @@
-"""Asks for another title."""
+"""Asks for one line."""
 
 from typing import ClassVar
 
@@ -8,26 +8,26 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 
-class RenameScreen(ModalScreen[str | None]):
-    """Enter gives the new title, escape None."""
+class LineScreen(ModalScreen[str | None]):
+    """Enter gives the line, unless it is blank; escape gives None. what: asked for, above the field."""
 
     DEFAULT_CSS = """
-    RenameScreen { align: center middle; background: $background 70%; }
-    RenameScreen Input, RenameScreen Input:focus {
+    LineScreen { align: center middle; background: $background 70%; }
+    LineScreen Input, LineScreen Input:focus {
         width: 64; max-width: 94%; background: $surface; border: round $primary;
         border-title-color: $primary; border-subtitle-color: $foreground 60%;
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, what: str, old: str = "", hint: str = "enter keeps it, escape leaves it") -> None:
         super().__init__()
-        self._old = title
+        self._what, self._old, self._hint = what, old, hint
 
     def compose(self) -> ComposeResult:
-        field = Input(self._old, placeholder="Title", select_on_focus=True)
-        field.border_title = "rename the chat"
-        field.border_subtitle = "enter keeps it, escape leaves it"
+        field = Input(self._old, select_on_focus=True)
+        field.border_title = self._what
+        field.border_subtitle = self._hint
         yield field
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -1,0 +1,200 @@
+"""What can be done with one message: change it, fork there, page through its replies, copy, quote."""
+
+from functools import partial
+from typing import TypeVar
+
+from persona.tui.calls import in_thread
+from persona.tui.history import Makers
+from persona.tui.room import Past
+from persona.tui.screens.talking import TalkingScreen
+from persona.tui.talk import Talk
+from persona.tui.widgets.messages import TwinMessage, UserMessage
+from persona.tui.widgets.said import Said
+
+S = TypeVar("S", bound=Said)
+
+EDITING = "change it; enter asks it in a fork of this chat, escape leaves it"
+
+
+class BranchingScreen(TalkingScreen):
+    """The message at hand is the one whose link was clicked, else the focused one, else the last."""
+
+    _clicked: Said | None = None
+    _editing: str | None = None
+    _put_aside = ""
+
+    async def on_said_asked(self, event: Said.Asked) -> None:
+        self._clicked = event.said
+        try:
+            await self.run_action(event.action)
+        finally:
+            self._clicked = None
+
+    def _at_hand(self, kind: type[S]) -> S | None:
+        for said in (self._clicked, self.focused):
+            if isinstance(said, kind):
+                return said
+        found = [said for said in self.query(kind) if said.display]
+        return found[-1] if found else None
+
+    async def action_message(self, by: int) -> None:
+        """To the message above (-1) or below (1); below the last one is the prompt."""
+        said = [s for s in self._page.query(Said) if s.display]
+        at = said.index(self.focused) if isinstance(self.focused, Said) else len(said)
+        if by < 0 and at == 0:
+            await self._page.show_earlier()
+            said = [s for s in self._page.query(Said) if s.display]
+            at = said.index(self.focused) if isinstance(self.focused, Said) else len(said)
+        to = max(0, at + by)
+        if to < len(said):
+            said[to].focus(scroll_visible=False)
+            self._page.bring(said[to])
+        else:
+            self._prompt.focus()
+            await self._page.to_newest()
+
+    # Editing
+
+    def action_edit(self) -> None:
+        """Change a message of the user's, and ask it instead."""
+        mine = self._at_hand(UserMessage)
+        if mine is None or mine.turn_id is None or self._busy():
+            return
+        if self._editing is None:
+            self._put_aside = self._prompt.text
+        self._editing = mine.turn_id
+        self._prompt.replace_with(mine.text)
+        self._prompt.border_title = EDITING
+        self._prompt.focus()
+
+    def _leave_editing(self) -> bool:
+        """Back to what was being written; whether anything was edited."""
+        if self._editing is None:
+            return False
+        self._editing = None
+        self._prompt.border_title = ""
+        self._prompt.replace_with(self._put_aside)
+        return True
+
+    async def _send_edited(self, text: str) -> None:
+        """Ask `text` in place of the edited message, in a chat that begins as this one did."""
+        turn_id, aside = self._editing, self._put_aside
+        self._leave_editing()
+        past = await in_thread(self, self._before, turn_id)
+        if past is None:
+            self._prompt.replace_with(text)
+            return
+        self._drafts.note(self._session_id, aside)
+        await self._show(past)
+        await self._send(text)
+
+    def _before(self, turn_id: str) -> Past:
+        """A chat that ends before this turn: a fork, or an empty one."""
+        from persona.chat.branching import fork
+
+        assert self._sessions is not None
+        turn = self._sessions.turn(turn_id)
+        if turn.number == self._sessions.turns(turn.session_id)[0].number:
+            return Past()
+        forked = fork(self._sessions, turn.session_id, turn.number - 1)
+        return Past(forked, self._sessions.turns(forked.id, alternatives=True))
+
+    async def _show(self, past: Past) -> None:
+        """Take `past` for the chat at hand."""
+        raise NotImplementedError
+
+    # Forks and alternatives
+
+    async def action_fork(self) -> None:
+        """Go on in a chat of its own that has everything up to this message."""
+        said = self._at_hand(Said)
+        if said is None or said.turn_id is None or self._sessions is None or self._busy():
+            return
+        forked = await in_thread(self, self._forked, said.turn_id)
+        if forked is not None:
+            self.notify("This is a fork now; the chat as it was is in the list.", markup=False)
+            self._leave_for(forked)
+
+    def _forked(self, turn_id: str) -> str:
+        from persona.chat.branching import fork
+
+        assert self._sessions is not None
+        turn = self._sessions.turn(turn_id)
+        return fork(self._sessions, turn.session_id, turn.number).id
+
+    async def action_alternative(self, by: int) -> None:
+        """Show another reply to the same message, and go on with that one."""
+        reply = self._at_hand(TwinMessage)
+        if reply is None or reply.turn_id is None or self._busy():
+            return
+        focused = reply.has_focus
+        made = await in_thread(self, self._other_reply, reply.turn_id, by)
+        if made is None:
+            return
+        make, several = made
+        if not several:
+            self.notify("There is one reply to this message; ctrl+r asks for another.", markup=False)
+            return
+        other = make()
+        self._page.stands_for(reply, make)
+        await self._page.replace(reply, other)
+        if focused:
+            other.focus(scroll_visible=False)
+
+    def _other_reply(self, reply_id: str, by: int) -> "tuple[partial[TwinMessage], bool]":
+        from persona.chat.branching import alternatives, put_in_force
+
+        assert self._sessions is not None
+        replies = alternatives(self._sessions, reply_id)
+        at = [t.id for t in replies].index(reply_id)
+        if by and len(replies) > 1:
+            put_in_force(self._sessions, replies[(at + by) % len(replies)].id)
+        turn = replies[(at + by) % len(replies)]
+        return partial(self._makers().reply, turn, replies), len(replies) > 1
+
+    def _makers(self) -> Makers:
+        assert self._room.engine is not None
+        keep_open = self._thinking_open.get(self._session_id, False)
+        return Makers(self._room.engine, self._header.twin, keep_open)
+
+    def _turn_over(self, talk: Talk) -> None:
+        if talk.message.turn_id is not None:
+            self.run_worker(self._number(talk.message), group="number")
+
+    async def _number(self, reply: TwinMessage) -> None:
+        """Say which of several replies this one is."""
+        made = await in_thread(self, self._other_reply, reply.turn_id, 0)
+        if made is not None and made[1]:
+            make = made[0]
+            replies = make.args[1]
+            reply.head.number([t.id for t in replies].index(reply.turn_id) + 1, len(replies))
+            self._page.stands_for(reply, make)
+
+    # Words
+
+    def action_copy_reply(self) -> None:
+        """Put a message on the clipboard: the one at hand, or the last reply."""
+        focused = isinstance(self._clicked or self.focused, Said)
+        said = self._at_hand(Said) if focused else self._at_hand(TwinMessage)
+        if said is not None and said.text:
+            self.app.copy_to_clipboard(said.text)
+            self.notify("The message is on the clipboard.", markup=False)
+
+    def action_copy_code(self) -> None:
+        """Put the last block of code on the clipboard, of the reply at hand or the last one with any."""
+        if isinstance(self.focused, TwinMessage) and self.focused.code:
+            code = self.focused.code
+        else:
+            code = next((r.code for r in reversed(self.query(TwinMessage)) if r.code), "")
+        if code:
+            self.app.copy_to_clipboard(code)
+            self.notify("The code is on the clipboard.", markup=False)
+
+    def action_quote(self) -> None:
+        """Quote a message in the prompt."""
+        said = self._at_hand(Said)
+        if said is not None and said.text:
+            quoted = "\n".join(f"> {line}" for line in said.text.splitlines())
+            rest = self._prompt.text.lstrip("\n")
+            self._prompt.replace_with(f"{quoted}\n\n{rest}")
+            self._prompt.focus()

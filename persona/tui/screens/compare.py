@@ -1,0 +1,146 @@
+"""Two replies to one message, side by side. Which settings gave which is not said before the choice."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.timer import Timer
+from textual.widgets import Footer, Static
+
+from knowledge.text import printable
+from persona.backends.base import TextDelta
+from persona.chat.events import TurnEvent, TurnFinished, TurnStarted
+from persona.lab.ab.choices import Choice, ChoiceBook, Picked, Shown
+from persona.tui import keys
+from persona.tui.calls import in_thread
+from persona.tui.contrast import Arm
+from persona.tui.door import ChatEngine
+from persona.tui.feed import Ended, Feed, pump
+from persona.tui.widgets.markdown import ReplyMarkdown
+
+FLUSH_SECONDS = 0.1
+SIDES: tuple[Picked, Picked] = ("left", "right")
+
+
+class CompareScreen(ModalScreen[str | None]):
+    """Dismissed with the id of the chat the replies are in, None where not even the message was stored.
+
+    arms: in the order they answer. sides: where each stands, 0 for left.
+    """
+
+    ACTIONS = keys.COMPARE_ACTIONS
+    BINDINGS = keys.bindings(keys.COMPARE_ACTIONS)
+    DEFAULT_CSS = """
+    CompareScreen { background: $background; }
+    CompareScreen #asked {
+        height: auto; max-height: 6; padding: 0 1; border-left: outer $secondary; margin: 1;
+    }
+    CompareScreen #sides { height: 1fr; }
+    CompareScreen VerticalScroll {
+        width: 1fr; height: 1fr; border: round $primary; border-title-color: $primary; padding: 0 1;
+    }
+    CompareScreen.-narrow #sides { layout: vertical; }
+    CompareScreen #say { height: 1; padding: 0 1; color: $foreground 60%; }
+    CompareScreen Footer { background: $surface; }
+    """
+
+    class FeedReady(Message):
+        """Something was said."""
+
+    def __init__(self, engine: ChatEngine, arms: Sequence[Arm], sides: Sequence[int]) -> None:
+        super().__init__()
+        self._engine = engine
+        self._arms, self._sides = arms, sides
+        self._feed = Feed(lambda: self.post_message(self.FeedReady()))
+        self._cancel = threading.Event()
+        self._session_id: str | None = None
+        self._done: list[TurnFinished] = []
+        self._over = False
+        self._flush: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Static(printable(self._arms[0].request.text), id="asked", markup=False)
+        with Horizontal(id="sides"):
+            for side in SIDES:
+                with VerticalScroll(id=side) as box:
+                    box.border_title = side
+                    yield ReplyMarkdown()
+        yield Static("both replies come first; then choose, without knowing which is which", id="say")
+        yield Footer(compact=True)
+
+    def on_mount(self) -> None:
+        self.set_class(self.app.size.width < 80, "-narrow")
+        self._flush = self.set_interval(FLUSH_SECONDS, lambda: self.post_message(self.FeedReady()))
+        self.run_worker(partial(pump, self._both, self._feed), thread=True, group="compare")
+
+    def on_unmount(self) -> None:
+        self._cancel.set()
+
+    def _both(self) -> Iterator[TurnEvent]:
+        first, second = self._arms
+        session_id = None
+        for event in self._engine.turn(first.request, self._cancel):
+            if isinstance(event, TurnStarted):
+                session_id = event.session_id
+            yield event
+        if session_id is not None and not self._cancel.is_set():
+            again = replace(second.request, session_id=session_id)
+            yield from self._engine.regenerate(session_id, again, self._cancel)
+
+    async def on_compare_screen_feed_ready(self) -> None:
+        for event in self._feed.drain():
+            match event:
+                case TurnStarted(session_id=session_id):
+                    self._session_id = session_id
+                case TextDelta(text=text):
+                    await self._side(len(self._done)).add(text)
+                case TurnFinished():
+                    await self._side(len(self._done)).finish(event.text)
+                    self._done.append(event)
+                case Ended(error=error):
+                    self._ended()
+                    if error is not None:
+                        self.notify(error.hint, title=error.message, severity="error", markup=False)
+
+    def _side(self, number: int) -> ReplyMarkdown:
+        side = SIDES[self._sides[min(number, 1)]]
+        return self.query_one(f"#{side}").query_one(ReplyMarkdown)
+
+    def _ended(self) -> None:
+        self._over = True
+        if self._flush is not None:
+            self._flush.pause()
+        say = self.query_one("#say", Static)
+        say.update("which is better?" if self._comparable else "there are no two replies to choose between")
+        self.refresh_bindings()
+
+    @property
+    def _comparable(self) -> bool:
+        return len({done.reply_turn_id for done in self._done}) == 2
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """There is nothing to choose before both are there."""
+        return action != "pick" or (self._over and self._comparable)
+
+    async def action_pick(self, picked: Picked) -> None:
+        """Store the choice, and say what was what."""
+        shown = {self._sides[n]: Shown(done.reply_turn_id, self._arms[n].name)
+                 for n, done in enumerate(self._done)}  # fmt: skip
+        choice = Choice(shown[0], shown[1], picked, datetime.now(UTC))
+        await in_thread(self, ChoiceBook(self._engine.sessions).record, choice)
+        self.notify(f"left was {choice.left.arm}, right {choice.right.arm}", title="Stored", markup=False)
+        self.dismiss(self._session_id)
+
+    def action_close(self) -> None:
+        """Leave without a choice; what was said is kept."""
+        self._cancel.set()
+        if self._over:
+            self.dismiss(self._session_id)
+        else:
+            self.set_timer(0.05, self.action_close)

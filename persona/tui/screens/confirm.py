@@ -1,0 +1,40 @@
+"""Asks before something that cannot be undone."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from persona.tui.widgets.links import links
+
+
+class ConfirmScreen(ModalScreen[bool]):
+    """Dismissed with whether the user says yes."""
+
+    DEFAULT_CSS = """
+    ConfirmScreen { align: center middle; background: $background 70%; }
+    ConfirmScreen > Vertical {
+        width: 60; max-width: 94%; height: auto; background: $surface; border: round $error; padding: 1 2;
+    }
+    ConfirmScreen Static { height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes"),
+        Binding("n,escape", "answer(False)", "No"),
+    ]
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Static(self._question, markup=False)
+            yield Static(links(("yes (y)", "screen.answer(True)"), ("no (n)", "screen.answer(False)")))
+
+    def action_answer(self, yes: bool) -> None:
+        """The answer."""
+        self.dismiss(yes)

@@ -1,0 +1,203 @@
+"""The other screens, as the chat opens them, and what the chat makes of what comes of them."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+
+from persona import config
+from persona.config import Settings
+from persona.tui import contrast
+from persona.tui.calls import in_thread
+from persona.tui.screens.branching import BranchingScreen
+from persona.tui.screens.help import HelpScreen
+from persona.tui.screens.line import LineScreen
+from persona.tui.screens.pick import Pick, PickScreen
+
+if TYPE_CHECKING:
+    from persona.tui.screens.sampling import Drawn
+
+MYSELF = ""
+
+
+class DoorsScreen(BranchingScreen):
+    """Nothing here runs a turn."""
+
+    contrast: str = ""
+    """What the second of two replies differs in, "" while there is one."""
+
+    class SettingsChanged(Message):
+        """The user changed settings; these are in force now."""
+
+        def __init__(self, settings: Settings) -> None:
+            super().__init__()
+            self.settings = settings
+
+    def action_help(self) -> None:
+        """Show the help sheet."""
+        self.app.push_screen(HelpScreen())
+
+    def _not_open(self) -> bool:
+        if self._room.engine is None:
+            self.notify("That can be done as soon as the model is open.", markup=False)
+        return self._room.engine is None
+
+    # Who talks to whom
+
+    def action_partner(self) -> None:
+        """Speak as one of the owner's correspondents, or as oneself again."""
+        if not self._not_open():
+            self.app.push_screen(PickScreen("talk as", self._people), self._speak_as)
+
+    def _people(self) -> list[Pick[str]]:
+        assert self._room.engine is not None
+        known = [p for p in self._room.engine.memory.people() if not p.is_self]
+        myself = Pick(MYSELF, "yourself", "what you say is your own word")
+        return [myself, *(Pick(p.name, p.name, f"{p.messages:,} messages") for p in known)]
+
+    def _speak_as(self, picked: Pick[str] | None) -> None:
+        if picked is not None:
+            self.partner = picked.value
+
+    def action_draft(self) -> None:
+        """Draft a reply to a message from somebody."""
+        if self._not_open() or self._busy() or self._room.engine is None:
+            return
+        from persona.tui.screens.drafting import DraftScreen
+
+        self._room.hush()
+        self.app.push_screen(DraftScreen(self._room.engine, self._request(self._prompt.text)), self._drafted)
+
+    def _drafted(self, session_id: str | None) -> None:
+        self._idle()
+
+    # Comparing
+
+    def action_compare(self) -> None:
+        """Have every message answered twice, or once again."""
+        if self.contrast:
+            self._contrast_with(Pick("", ""))
+        else:
+            picks = [Pick(c, c) for c in contrast.contrasts(self._request(""))]
+            self.app.push_screen(PickScreen("two replies that differ in", lambda: picks), self._contrast_with)
+
+    def _contrast_with(self, picked: Pick[str] | None) -> None:
+        if picked is not None:
+            self.contrast = self._header.contrast = picked.value
+
+    def _compare(self, text: str) -> None:
+        """Answer `text` twice, blind."""
+        from persona.tui.screens.compare import CompareScreen
+
+        assert self._room.engine is not None
+        self._room.hush()
+        order, sides = contrast.blind(contrast.arms(self._request(text), self.contrast))
+        self.app.push_screen(CompareScreen(self._room.engine, order, sides), self._compared)
+
+    def _compared(self, session_id: str | None) -> None:
+        if session_id is not None:
+            self._drafts.note(self._session_id, "")
+            self._leave_for(session_id)
+
+    # Model, sampling, settings
+
+    def action_sampling(self) -> None:
+        """How tokens are drawn, for this run of the program."""
+        if self._not_open() or self._room.engine is None:
+            return
+        from persona.tui.screens.sampling import Drawn, SamplingScreen
+
+        own = self._room.engine.backend.default_sampling(self.thinking)
+        self.app.push_screen(SamplingScreen(own, Drawn(self.sampling, self.seed)), self._draw)
+
+    def _draw(self, drawn: "Drawn | None") -> None:
+        if drawn is not None:
+            self.sampling, self.seed = drawn.sampling, drawn.seed
+            self.notify("The next reply is drawn that way.", markup=False)
+
+    def action_model(self) -> None:
+        """Choose the model that talks."""
+        if self._busy():
+            return
+        from persona.tui.first_run import FirstRun
+        from persona.tui.first_run_model import ModelStep
+        from persona.tui.screens.steps import StepScreen
+
+        self.app.push_screen(StepScreen(ModelStep(FirstRun(finished=True))), self._changed)
+
+    def action_settings(self) -> None:
+        """Every setting."""
+        if self._busy():
+            return
+        from persona.tui.screens.settings import SettingsScreen
+
+        self.app.push_screen(SettingsScreen(), self._changed)
+
+    async def _changed(self, changed: bool | None) -> None:
+        """Go on with what was chosen: the model is opened anew."""
+        if changed:
+            self._take_settings(config.load())
+            self.post_message(self.SettingsChanged(self._settings))
+            await self._reopen()
+
+    async def _reopen(self) -> None:
+        """Open model and stores anew, and this chat in them."""
+        raise NotImplementedError
+
+    # Long jobs
+
+    def action_import(self) -> None:
+        """Read an export."""
+        self._import(())
+
+    def _import(self, dropped: tuple[Path, ...]) -> None:
+        if self._not_open() or self._busy() or self._room.engine is None:
+            return
+        from persona.tui import first_run
+        from persona.tui.first_run_exports import ExportsStep
+        from persona.tui.importing import Importer
+        from persona.tui.screens.steps import StepScreen
+
+        self._room.hush()
+        importer = Importer(self._room.engine.memory)
+        step = ExportsStep(first_run.known(), importer.read, importer.settle_owner, dropped)
+        self.app.push_screen(StepScreen(step), self._imported)
+
+    async def _imported(self, anything: bool | None) -> None:
+        if anything:
+            await self._reopen()
+        else:
+            self._idle()
+
+    def action_training(self) -> None:
+        """How training goes, and what was chosen blind."""
+        from persona.tui.screens.training import TrainingScreen
+
+        self.app.push_screen(TrainingScreen(self._tally))
+
+    def _tally(self) -> dict[str, Any]:
+        from persona.lab.ab.choices import ChoiceBook, tally
+
+        return tally(ChoiceBook(self._sessions).all() if self._sessions is not None else [])
+
+    # Out
+
+    def action_export(self) -> None:
+        """Write this chat into a file."""
+        if self._session_id is None:
+            self.notify("This chat is not begun yet.", markup=False)
+            return
+        name = "".join(c if c.isalnum() else "-" for c in self._chat_title).strip("-")[:40] or "chat"
+        hint = ".md, .html or .json says how"
+        self.app.push_screen(LineScreen("export to", str(Path.home() / f"{name}.md"), hint), self._export_to)
+
+    async def _export_to(self, path: str | None) -> None:
+        if path is None or self._sessions is None or self._session_id is None:
+            return
+        from persona.chat.exporting import export
+
+        work = partial(export, self._sessions, self._session_id)
+        written = await in_thread(self, work, Path(path).expanduser())
+        if written is not None:
+            self.notify(str(written), title="Written", markup=False)

@@ -1,0 +1,202 @@
+"""Drafts a reply: paste a message, read three answers in your voice, choose, change, copy."""
+
+import threading
+from functools import partial
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.timer import Timer
+from textual.widgets import Footer, Input, Static, TextArea
+
+from knowledge.text import printable
+from persona.backends.base import TextDelta
+from persona.chat.drafting import DRAFTS, drafts, keep
+from persona.chat.events import TurnFinished, TurnRequest, TurnStarted
+from persona.tui import keys
+from persona.tui.calls import in_thread
+from persona.tui.door import ChatEngine
+from persona.tui.feed import Ended, Feed, pump
+
+FLUSH_SECONDS = 0.1
+
+
+class DraftBox(VerticalScroll, can_focus=False):
+    """One draft; a click takes it."""
+
+    DEFAULT_CSS = """
+    DraftBox { width: 1fr; height: 1fr; border: round $foreground 30%; padding: 0 1; pointer: pointer; }
+    DraftBox:hover, DraftBox.-chosen { border: round $primary; }
+    DraftBox Static { height: auto; }
+    """
+
+    class Chosen(Message):
+        """The user takes this one."""
+
+        def __init__(self, number: int) -> None:
+            super().__init__()
+            self.number = number
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+        self.border_title = f"{number}"
+        self.text = ""
+
+    def compose(self) -> ComposeResult:
+        yield Static(markup=False)
+
+    def show(self, text: str) -> None:
+        """This is the draft so far."""
+        self.text = printable(text)
+        self.query_one(Static).update(Content(self.text))
+
+    def on_click(self) -> None:
+        self.post_message(self.Chosen(self.number))
+
+
+class DraftScreen(ModalScreen[str | None]):
+    """Dismissed with the id of the chat the drafts are in, None where none was made.
+
+    request: the options to draft with; its correspondent is the sender to begin with.
+    """
+
+    ACTIONS = keys.DRAFT_ACTIONS
+    BINDINGS = keys.bindings(keys.DRAFT_ACTIONS)
+    DEFAULT_CSS = """
+    DraftScreen { background: $background; }
+    DraftScreen Input, DraftScreen TextArea { border: round $foreground 30%; background: $background; }
+    DraftScreen Input:focus, DraftScreen TextArea:focus { border: round $primary; }
+    DraftScreen TextArea { height: 6; padding: 0 1; }
+    DraftScreen #drafts { height: 1fr; min-height: 5; }
+    DraftScreen.-narrow #drafts { layout: vertical; }
+    DraftScreen Footer { background: $surface; }
+    """
+
+    class FeedReady(Message):
+        """Something was said."""
+
+    def __init__(self, engine: ChatEngine, request: TurnRequest) -> None:
+        super().__init__()
+        self._engine = engine
+        self._request = request
+        self._cancel = threading.Event()
+        self._feed: Feed | None = None
+        self._flush: Timer | None = None
+        self._session_id: str | None = None
+        self._made: list[TurnFinished] = []
+        self._chosen: int | None = None
+
+    def compose(self) -> ComposeResult:
+        sender = Input(
+            self._request.correspondent or "", placeholder="who sent it (may stay empty)", id="from"
+        )
+        sender.border_title = "from"
+        message = TextArea(self._request.text, id="message", soft_wrap=True, show_line_numbers=False)
+        message.border_title = "the message"
+        reply = TextArea(id="reply", soft_wrap=True, show_line_numbers=False)
+        reply.border_title = "your reply"
+        yield sender
+        yield message
+        with Horizontal(id="drafts"):
+            for number in range(1, DRAFTS + 1):
+                yield DraftBox(number)
+        yield reply
+        yield Footer(compact=True)
+
+    def on_mount(self) -> None:
+        self.set_class(self.app.size.width < 80, "-narrow")
+        self._flush = self.set_interval(
+            FLUSH_SECONDS, lambda: self.post_message(self.FeedReady()), pause=True
+        )
+        self.query_one("#message").focus()
+
+    def on_unmount(self) -> None:
+        self._cancel.set()
+
+    @property
+    def _boxes(self) -> list[DraftBox]:
+        return list(self.query(DraftBox))
+
+    # Drafting
+
+    def action_draft(self) -> None:
+        """Have the drafts made; those of before stay in their chat."""
+        text = self.query_one("#message", TextArea).text.strip()
+        if not text or self._feed is not None:
+            return
+        self._cancel = threading.Event()
+        self._made, self._session_id, self._chosen = [], None, None
+        for box in self._boxes:
+            box.show("")
+            box.remove_class("-chosen")
+        sender = self.query_one("#from", Input).value.strip()
+        request = TurnRequest(
+            text,
+            thinking=self._request.thinking,
+            memory=self._request.memory,
+            compression=self._request.compression,
+            sampling=self._request.sampling,
+            correspondent=sender or None,
+        )
+        self._feed = Feed(lambda: self.post_message(self.FeedReady()))
+        if self._flush is not None:
+            self._flush.resume()
+        start = partial(drafts, self._engine, request, self._cancel)
+        self.run_worker(partial(pump, start, self._feed), thread=True, group="drafts")
+
+    async def on_draft_screen_feed_ready(self) -> None:
+        if self._feed is None:
+            return
+        for event in self._feed.drain():
+            box = self._boxes[min(len(self._made), DRAFTS - 1)]
+            match event:
+                case TurnStarted(session_id=session_id):
+                    self._session_id = session_id
+                case TextDelta(text=text):
+                    box.show(box.text + text)
+                case TurnFinished():
+                    box.show(event.text)
+                    self._made.append(event)
+                case Ended(error=error):
+                    self._feed = None
+                    if self._flush is not None:
+                        self._flush.pause()
+                    if error is not None:
+                        self.notify(error.hint, title=error.message, severity="error", markup=False)
+
+    # Choosing
+
+    def on_draft_box_chosen(self, event: DraftBox.Chosen) -> None:
+        self.action_choose(event.number)
+
+    def action_choose(self, number: int) -> None:
+        """Take a draft to change it."""
+        if number > len(self._made):
+            return
+        self._chosen = number - 1
+        for box in self._boxes:
+            box.set_class(box.number == number, "-chosen")
+        reply = self.query_one("#reply", TextArea)
+        reply.text = printable(self._made[number - 1].text)
+        reply.focus()
+
+    async def action_keep(self) -> None:
+        """Copy the reply; what was made of the draft is kept, as a preference."""
+        text = self.query_one("#reply", TextArea).text.strip()
+        if self._chosen is None or not text:
+            self.notify("Choose a draft first: alt+1, alt+2, alt+3.", markup=False)
+            return
+        draft = self._made[self._chosen]
+        if await in_thread(self, keep, self._engine.sessions, draft.reply_turn_id, text) is not None:
+            self.app.copy_to_clipboard(text)
+            self.notify("It is on the clipboard, and kept: `persona ab tally --export FILE`.", markup=False)
+
+    def action_close(self) -> None:
+        """Stop what is being made; leave, if nothing is."""
+        if self._feed is not None:
+            self._cancel.set()
+        else:
+            self.dismiss(self._session_id)

@@ -1,0 +1,172 @@
+"""One turn at a time: it is sent, shown as it comes, stopped, asked for again."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from textual.message import Message
+from textual.timer import Timer
+
+from persona.chat.events import TurnEvent
+from persona.config import Settings
+from persona.tui.clocks import Clocks
+from persona.tui.drafts import joined
+from persona.tui.feed import pump
+from persona.tui.room import ContextRead, EngineRoom, Failed, Indexed
+from persona.tui.screens.asking import AskingScreen
+from persona.tui.talk import Talk
+from persona.tui.widgets.fold import Fold
+from persona.tui.widgets.messages import Thinking, TwinMessage, UserMessage
+from persona.tui.widgets.status import StatusBar
+from persona.tui.widgets.welcome import Welcome
+
+FLUSH_SECONDS = 0.1
+"""How often waiting fragments are shown; the first of a reply does not wait."""
+
+
+class TalkingScreen(AskingScreen):
+    """A screen with at most one turn under way."""
+
+    class FeedReady(Message):
+        """Something happened in the running turn that should be shown at once."""
+
+    def __init__(self, room: EngineRoom, settings: Settings, clocks: Clocks | None = None) -> None:
+        super().__init__(room, settings)
+        self._clocks = clocks or Clocks()
+        self._talk: Talk | None = None
+        self._said: Talk | None = None
+        self._flush: Timer | None = None
+        self._waiting_text: str | None = None
+        self._thinking_open: dict[str | None, bool] = {}
+
+    def _start_flushing(self) -> None:
+        # A message, not a call: a timer runs in a task of its own and would overtake its handler.
+        self._flush = self.set_interval(FLUSH_SECONDS, self._wake, pause=True)
+
+    @property
+    def _status(self) -> StatusBar:
+        return self.query_one(StatusBar)
+
+    @property
+    def _unsent(self) -> str:
+        sending = self._talk.text if self._talk is not None and self._talk.session_id is None else ""
+        return joined(self._waiting_text or "", sending, self._prompt.text)
+
+    def _busy(self) -> bool:
+        if self._talk is not None:
+            self.notify("A reply is still being written. Escape stops it.", markup=False)
+        return self._talk is not None
+
+    async def _send(self, text: str) -> None:
+        """Say `text` to the twin, or as soon as there is one."""
+        engine = self._room.engine
+        if engine is None:
+            self._waiting_text = text
+            self._status.doing = "sent as soon as the model is open"
+            return
+        await self.query(Welcome).remove()
+        asked = UserMessage(text, self._clocks.now(), self.partner or "you")
+        await self._page.add(asked)
+        await self._start(partial(engine.turn, self._request(text)), asked=asked)
+
+    async def action_regenerate(self) -> None:
+        """Ask for the last reply once more."""
+        engine = self._room.engine
+        if engine is None or self._talk is not None or self._session_id is None:
+            return
+        await self._page.to_newest()
+        replies = self.query(TwinMessage)
+        if not replies:
+            return
+        old = replies.last()
+        old.display = False
+        request = self._request(self.query(UserMessage).last().text)
+        await self._start(partial(engine.regenerate, self._session_id, request), replaces=old)
+
+    async def _start(
+        self,
+        turn: Callable[..., Iterator[TurnEvent]],
+        replaces: TwinMessage | None = None,
+        asked: UserMessage | None = None,
+    ) -> None:
+        self._room.hush()
+        keep_open = self._thinking_open.get(self._session_id, False)
+        message = TwinMessage(
+            self._header.twin, self._clocks.now(), self._clocks.seconds, keep_open=keep_open
+        )
+        await self._page.add(message)
+        self._page.to_end()
+        talk = Talk(message, self._page, self._status, self._wake, replaces, asked)
+        self._talk = self._said = talk
+        self.refresh_bindings()
+        if self._flush is not None:
+            self._flush.resume()
+        self.run_worker(
+            partial(pump, partial(turn, cancel=talk.cancel), talk.feed), thread=True, group="talk"
+        )
+
+    def _wake(self) -> None:
+        """Have the feed drained; from any thread."""
+        self.post_message(self.FeedReady())
+
+    async def on_talking_screen_feed_ready(self) -> None:
+        await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        if self._talk is None:
+            return
+        talk = self._talk
+        before = talk.session_id
+        await talk.catch_up()
+        if talk.session_id != before:
+            self._started(talk.session_id)
+        if talk.over:
+            self._talk = None
+            if talk.session_id is None:  # not stored: nobody has these words but us
+                self._prompt.replace_with(joined(talk.text, self._prompt.text))
+            if self._flush is not None:
+                self._flush.pause()
+            self.refresh_bindings()
+            self._turn_over(talk)
+            self._idle()
+
+    def _turn_over(self, talk: Talk) -> None:
+        """The turn is over, however it ended."""
+
+    def _started(self, session_id: str | None) -> None:
+        """The user's message is stored, in this chat."""
+        if session_id != self._session_id:
+            self._drafts.note(self._session_id, "")
+            self._session_id = session_id
+        self._note_draft()
+
+    def _idle(self) -> None:
+        if self._session_id is not None:
+            work = partial(self._room.idle, self._session_id, self._room.quiet(), self.post_message)
+            self.run_worker(work, thread=True, group="idle")
+
+    def on_context_read(self, event: ContextRead) -> None:
+        if event.session_id == self._session_id and self._talk is None:
+            self._status.used, self._status.budget = event.used, event.budget
+            self._show_title(event.title)
+
+    def on_indexed(self, event: Indexed) -> None:
+        self._status.indexing = f"indexing {event.done:,} of {event.total:,}" if event.total else ""
+
+    def on_failed(self, event: Failed) -> None:
+        self.notify(event.error.hint, title=event.error.message, severity="warning", markup=False)
+
+    def on_fold_opened(self, event: Fold.Opened) -> None:
+        self._remember_fold(event.fold, True)
+
+    def on_fold_closed(self, event: Fold.Closed) -> None:
+        self._remember_fold(event.fold, False)
+
+    def _remember_fold(self, fold: Fold, opened: bool) -> None:
+        """Thinking stays open in this chat, or closed, as the reader last had it."""
+        if isinstance(fold, Thinking):
+            self._thinking_open[self._session_id] = opened
+
+    def action_stop(self) -> None:
+        """Stop the reply."""
+        if self._talk is not None:
+            self._talk.stop()

@@ -1,0 +1,187 @@
+"""What can be done with one message: edit, fork, page through replies, copy, quote; by keys and by mouse."""
+
+from typing import Any
+
+from textual.pilot import Pilot
+
+from persona.chat.branching import alternatives
+from persona.tui.screens.branching import EDITING
+from persona.tui.widgets.conversation import MOST, STEP, Conversation
+from persona.tui.widgets.messages import Thinking, TwinMessage, UserMessage
+from persona.tui.widgets.prompt import Prompt
+from tui.conftest import chat, make_app, opened, screen_text, text_of, wait_until, write
+from tui.scripted import ScriptedEngine, ThinkingDelta
+from tui.test_sessions import long_chat, tell
+
+WIDE = (100, 34)
+
+
+async def resumed(pilot: Pilot[Any], shown: str) -> None:
+    await wait_until(pilot, lambda: shown in screen_text(pilot))
+
+
+async def test_an_edited_message_is_asked_in_a_fork_and_nothing_is_lost(engine: ScriptedEngine) -> None:
+    first = tell(engine, ("one", "reply one"), ("two", "reply two"), ("three", "reply three"))
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "reply three")
+        await pilot.press("x")
+        # the last message, its reply, the one before: three up
+        await pilot.press("alt+up", "up", "up", "up")
+        await wait_until(pilot, lambda: isinstance(pilot.app.focused, UserMessage))
+        await pilot.press("e")
+        prompt = chat(pilot).query_one(Prompt)
+        await wait_until(pilot, lambda: prompt.text == "two")
+        assert prompt.border_title == EDITING
+        await pilot.press("!", "enter")
+        engine.say("another two")
+        engine.end()
+        await wait_until(pilot, lambda: "another two" in screen_text(pilot))
+        assert "reply one" in screen_text(pilot)
+        assert "three" not in screen_text(pilot)
+        request = engine.requests[0]
+        assert request.text == "two!"
+        assert request.session_id != first
+        assert [t.text for t in engine.sessions.turns(first)][-1] == "reply three"
+        await wait_until(pilot, lambda: engine.sessions.draft(first) == "x")
+
+
+async def test_escape_leaves_the_editing_and_gives_back_what_was_written(engine: ScriptedEngine) -> None:
+    first = tell(engine, ("one", "reply one"))
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "reply one")
+        await pilot.press(*"half", "alt+e")
+        prompt = chat(pilot).query_one(Prompt)
+        await wait_until(pilot, lambda: prompt.text == "one")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: prompt.text == "half")
+        assert not prompt.border_title
+
+
+async def test_the_first_message_edited_begins_a_new_chat(engine: ScriptedEngine) -> None:
+    first = tell(engine, ("one", "reply one"))
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "reply one")
+        await pilot.press("alt+e", "!", "enter")
+        engine.end()
+        await wait_until(pilot, lambda: engine.idled)
+        assert engine.requests[0].session_id is None
+        assert engine.requests[0].text == "one!"
+
+
+async def test_a_chat_forks_at_any_message(engine: ScriptedEngine) -> None:
+    first = tell(engine, ("one", "reply one"), ("two", "reply two"))
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "reply two")
+        await pilot.press("alt+up", "up", "up", "f")
+        await wait_until(pilot, lambda: len(engine.sessions.list()) == 2)
+        await wait_until(pilot, lambda: "reply two" not in screen_text(pilot))
+        assert "reply one" in screen_text(pilot)
+        assert "(fork)" in str(chat(pilot).query_one(Prompt).border_subtitle)
+
+
+async def test_replies_are_paged_through_and_the_chat_goes_on_with_the_one_shown(
+    engine: ScriptedEngine,
+) -> None:
+    async with make_app(engine).run_test(size=WIDE) as pilot:
+        screen = await opened(pilot)
+        await write(pilot, "where?")
+        engine.say("First.")
+        engine.end()
+        await wait_until(pilot, lambda: engine.idled)
+        await pilot.press("ctrl+r")
+        engine.say("Second.")
+        engine.end()
+        await wait_until(pilot, lambda: "2 of 2" in screen_text(pilot))
+        await pilot.press("alt+comma")
+        await wait_until(pilot, lambda: "First." in screen_text(pilot))
+        assert "1 of 2" in screen_text(pilot)
+        assert "Second." not in screen_text(pilot)
+        (session,) = engine.sessions.list()
+        assert [t.text for t in engine.sessions.turns(session.id)] == ["where?", "First."]
+        # the arrow beside the name, with the mouse
+        head = screen.query_one(TwinMessage).head
+        await pilot.click(head, offset=(text_of(head).index("›"), 0))
+        await wait_until(pilot, lambda: "Second." in screen_text(pilot))
+        await pilot.press("alt+full_stop")
+        await wait_until(pilot, lambda: "First." in screen_text(pilot))
+        assert len(alternatives(engine.sessions, screen.query_one(TwinMessage).turn_id or "")) == 2
+
+
+async def test_a_stored_chat_says_that_there_are_other_replies(engine: ScriptedEngine) -> None:
+    first = tell(engine, ("one", "reply one"))
+    engine.sessions.add_reply(first, 1, text="reply uno", status="complete")
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "2 of 2")
+        assert "reply one" not in screen_text(pilot)
+
+
+async def test_code_is_copied_by_a_key_and_by_a_click(engine: ScriptedEngine) -> None:
+    first = tell(engine, ("how?", "So:\n\n```python\nprint(1)\n```\n\nand\n\n```\nls\n```"))
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "print(1)")
+        await pilot.press("alt+c")
+        await wait_until(pilot, lambda: pilot.app.clipboard == "ls")
+        await pilot.click("Code", offset=(3, 1))
+        await wait_until(pilot, lambda: pilot.app.clipboard == "print(1)")
+
+
+async def test_a_message_is_quoted_and_copied_where_the_reader_is(engine: ScriptedEngine) -> None:
+    first = tell(engine, ("one", "reply one\n\nin two parts"), ("two", "reply two"))
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "reply two")
+        await pilot.press("ctrl+y")
+        assert pilot.app.clipboard == "reply two"
+        await pilot.press("alt+up", "up", "up", "c")
+        await wait_until(pilot, lambda: pilot.app.clipboard == "reply one\n\nin two parts")
+        await pilot.press("q")
+        prompt = chat(pilot).query_one(Prompt)
+        await wait_until(pilot, lambda: prompt.text == "> reply one\n> \n> in two parts\n\n")
+        assert prompt.has_focus
+
+
+async def test_links_appear_under_the_mouse_and_work(engine: ScriptedEngine) -> None:
+    first = tell(engine, ("one", "reply one"))
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "reply one")
+        head = chat(pilot).query_one(UserMessage).head
+        assert "edit" not in text_of(head)
+        await pilot.hover(head)
+        await wait_until(pilot, lambda: "edit" in text_of(head))
+        await pilot.click(head, offset=(text_of(head).index("edit"), 0))
+        await wait_until(pilot, lambda: chat(pilot).query_one(Prompt).text == "one")
+
+
+async def test_thinking_stays_open_in_a_chat_where_the_reader_opened_it(engine: ScriptedEngine) -> None:
+    async with make_app(engine).run_test(size=WIDE) as pilot:
+        screen = await opened(pilot)
+        await write(pilot, "one")
+        engine.say(ThinkingDelta("hm"), "reply one")
+        engine.end()
+        await wait_until(pilot, lambda: engine.idled)
+        assert not screen.query(Thinking).last().opened
+        await pilot.press("ctrl+f")
+        await wait_until(pilot, lambda: screen.query(Thinking).last().opened)
+        await write(pilot, "two")
+        engine.say(ThinkingDelta("hmm"), "reply two")
+        engine.end()
+        await wait_until(pilot, lambda: len(engine.idled) == 2)
+        assert [t.opened for t in screen.query(Thinking)] == [True, True]
+
+
+async def test_a_long_chat_is_scrolled_to_its_beginning_with_few_widgets(engine: ScriptedEngine) -> None:
+    first = long_chat(engine, 50)
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "answer 50")
+        page = chat(pilot).query_one(Conversation)
+        most = 0
+        for _ in range(100):
+            await pilot.press("pageup")
+            most = max(most, len(page.children))
+            if "question 1\n" in screen_text(pilot):
+                break
+        assert "question 1\n" in screen_text(pilot)
+        assert most <= MOST + STEP + 2
+        await pilot.press("ctrl+end")
+        await resumed(pilot, "answer 50")
+        await pilot.press("ctrl+home")
+        await wait_until(pilot, lambda: "question 1\n" in screen_text(pilot))
