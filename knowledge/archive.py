@@ -56,6 +56,7 @@ class Archive:
             self._db.execute("PRAGMA synchronous = NORMAL")
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.execute("PRAGMA cache_size = -65536")  # KiB
+            self._db.execute("PRAGMA wal_autocheckpoint = 8192")  # pages: an import rewrites the same ones
             migrate(self._db)
         except sqlite3.DatabaseError as error:
             raise ArchiveError(

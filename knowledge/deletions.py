@@ -6,6 +6,7 @@ alone, so the order in which exports are imported does not matter.
 """
 
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -31,17 +32,25 @@ class Spans:
 
     def add(self, messages: Iterable[Message]) -> None:
         """Stretch the spans over these messages."""
+        times: dict[tuple[str, datetime], list[datetime]] = {}
         for m in messages:
             if m.exported_at is not None:
-                first, last = self.found.get((m.conversation_id, m.exported_at), (m.sent_at, m.sent_at))
-                span = min(first, m.sent_at), max(last, m.sent_at)
-                self.found[m.conversation_id, m.exported_at] = span
+                times.setdefault((m.conversation_id, m.exported_at), []).append(m.sent_at)
+        for key, sent in times.items():
+            sent += self.found.get(key, ())
+            self.found[key] = min(sent), max(sent)
 
-    def store(self, db: sqlite3.Connection) -> None:
+    def first_told(self, db: sqlite3.Connection, newest: int) -> set[str]:
+        """The conversations later than the key `newest` of which one export alone tells: nothing is gone."""
+        exports = Counter(conversation for conversation, _ in self.found)
+        new = db.execute("SELECT id FROM conversations WHERE key > ?", (newest,))
+        return {id for (id,) in new if exports[id] == 1}
+
+    def store(self, db: sqlite3.Connection, first_told: Collection[str]) -> None:
         """Keep the spans for this import and later ones; runs inside a transaction."""
         for (conversation, exported_at), (first, last) in self.found.items():
             bounds = micro(exported_at), micro(first), micro(last)
-            if not _is_whole(db, conversation, *bounds):
+            if conversation not in first_told and not _is_whole(db, conversation, *bounds):
                 continue
             db.execute(
                 "INSERT INTO spans SELECT key, ?, ?, ? FROM conversations WHERE id = ? "

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from knowledge import passages, unused_slots
 from knowledge.archive import Archive
-from knowledge.embedding import Embedder
+from knowledge.embedding import Embed, Embedder, Repeats
 from knowledge.embedding_process import Cancelled
 from knowledge.errors import ArchiveError, PersonaError
 from knowledge.progress import Progress
+from knowledge.waiting import Waiting
 
 if TYPE_CHECKING:
     from knowledge.timeline import Floats
@@ -37,7 +38,6 @@ _PIECES = 512
 
 
 Where = dict[str, Any]
-Embed = Callable[[Sequence[str]], "Floats"]
 Scored = Iterable[tuple[str, float]]
 
 
@@ -48,6 +48,7 @@ class VectorIndex:
         self._folder = folder
         self._archive = archive
         self._embedder = embedder
+        self._waiting = Waiting(archive)
         self._lock = threading.RLock()
         self._client: Any = None
         self._collection: Any = None
@@ -76,9 +77,10 @@ class VectorIndex:
     def _fill(
         self, progress: Callable[[Progress], None] | None, cancel: threading.Event | None, embed: Embed
     ) -> int:
-        collection = self._open()
+        collection, embed = self._open(), Repeats(embed).embed
         done, whole = 0, self.pending()
-        while waiting := self._waiting():
+        while waiting := self._waiting.newest(_AHEAD):
+            waiting.sort(key=lambda row: len(row[2] or ""))
             for start in range(0, len(waiting), _BATCH):
                 if cancel and cancel.is_set():
                     return done
@@ -110,15 +112,6 @@ class VectorIndex:
             yield True
         finally:
             lock.release()
-
-    def _waiting(self) -> list[tuple[Any, ...]]:
-        """What came last waits first in line, so that a long import does not hide today's messages."""
-        rows = self._archive.rows(
-            "SELECT w.ticket, w.message, s.text, s.sent_at, s.author, s.conversation "
-            "FROM waiting w LEFT JOIN speech s ON s.key = w.message ORDER BY w.message DESC LIMIT ?",
-            (_AHEAD,),
-        )
-        return sorted(rows, key=lambda row: len(row[2] or ""))
 
     def nearest(self, vector: "Floats", most: int, where: Where | None = None) -> dict[int, float]:
         """Keys of the `most` nearest messages with their cosine, that of the best passage of each.

@@ -4,11 +4,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from knowledge import deletions, forgetting, import_log, people, voice
+from knowledge import forgetting, import_log, people, voice
 from knowledge.archive import Archive, identities, moment
 from knowledge.embedding import Embedder
 from knowledge.embedding_process import EmbeddingProcess
@@ -17,16 +16,14 @@ from knowledge.import_log import LoggedProblem
 from knowledge.importers import registry
 from knowledge.importers.meter import metered
 from knowledge.index import VectorIndex
+from knowledge.intake import take_in
 from knowledge.people import Candidate, Owner, Person
 from knowledge.progress import Progress
-from knowledge.records import ImportReport, Kind, Memory, Message, StoredMessage, merge_totals
+from knowledge.records import ImportReport, Memory, StoredMessage, merge_totals
 from knowledge.retrieval import Retriever
 from knowledge.serving import Cost
 
 Report = Callable[[Progress], None]
-
-_BATCH = 4000
-"""Messages stored in one transaction: large ones keep the word index in few pieces."""
 
 
 @dataclass(slots=True)
@@ -303,7 +300,8 @@ class MemoryStore:
         for importer, source in found:
             report = ImportReport(source.label, importer.name)
             watched = metered(source, importer.name, progress) if progress else source
-            _store(archive, importer.read(watched, report), report)
+            take_in(archive, importer.read(watched, report), report)
+            report.note_beside(source.beside)
             reports.append(report)
         import_log.keep(archive, reports)
         people.unite(archive)
@@ -318,26 +316,3 @@ class MemoryStore:
             unmatched=unmatched,
             pending_embeddings=pending,
         )
-
-
-def _store(archive: Archive, messages: Iterator[Message], report: ImportReport) -> None:
-    """Archive one export in batches, and mark what it shows to be deleted since."""
-    spans = deletions.Spans()
-    while batch := list(islice(messages, _BATCH)):
-        archive.add(batch, report)
-        _note(batch, report)
-        spans.add(batch)
-    with archive.writing() as db:
-        if not report.failed:  # what could not be read is missing too, and was not deleted
-            spans.store(db)
-        deletions.mark(db, report.conversations)
-
-
-def _note(batch: Sequence[Message], report: ImportReport) -> None:
-    """Note in `report` where, by whom and when a batch was written."""
-    for m in batch:
-        report.conversations.add(m.conversation_id)
-        if m.kind == Kind.SPEECH:
-            report.people.add(m.author.id)
-        report.first = m.sent_at if report.first is None else min(report.first, m.sent_at)
-        report.last = m.sent_at if report.last is None else max(report.last, m.sent_at)

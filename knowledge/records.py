@@ -1,10 +1,11 @@
 """The records that importers, archive and retrieval exchange."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import PurePosixPath
 
 
 class Kind(StrEnum):
@@ -92,6 +93,9 @@ class StoredMessage:
     flags: tuple[str, ...] = ()
 
 
+_KINDS = 4
+"""Endings of files that a notice names."""
+
 MOST_LISTED = 10_000
 """Problems of one export that are listed one by one: a file of garbage has millions."""
 
@@ -141,6 +145,20 @@ class ImportReport:
         self.seen += 1
         self.failed += 1
         self._list(Problem(place, reason))
+
+    def note_beside(self, names: Sequence[str]) -> None:
+        """List files that are of no known export. They hold no records, so none is counted."""
+        if not names:
+            return
+        endings = Counter(PurePosixPath(name).suffix.lower() or "no ending" for name in names)
+        kinds = ", ".join(f"{n:,} {ending}" for ending, n in endings.most_common(_KINDS))
+        more = " and others" if len(endings) > _KINDS else ""
+        self.notices.append(
+            f"{len(names):,} files are of no known export and were not read ({kinds}{more})\n"
+            "  → `--failed` lists them"
+        )
+        for name in names:
+            self._list(Problem(name, "of no known export"))
 
     def _list(self, problem: Problem) -> None:
         if len(self.problems) < MOST_LISTED:

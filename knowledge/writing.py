@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, overload
 
 from knowledge.records import UNRESOLVED, ImportReport, Kind, Message
@@ -28,6 +29,7 @@ _UPSERT = f"""
 """
 _LAST_KEY = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'messages'"
 _MICROSECOND = timedelta(microseconds=1)
+_MINUTE = timedelta(minutes=1)
 _ASK = 500
 """Values in one `IN (…)`; older SQLite builds allow 999."""
 
@@ -69,7 +71,7 @@ def write(db: sqlite3.Connection, messages: Sequence[Message], report: ImportRep
     keyed = [(key, m) for key, m in enumerate(batch.new.values(), last + 1)]
     keyed += [(old.key, m) for old, m in batch.changed.values()]
     unsaid = [(old.key, old.text) for old, _ in batch.changed.values() if _is_speech(old)]
-    said = [(key, m.text) for key, m in keyed if _is_speech(m)]
+    said = [(old.key, m.text) for old, m in batch.changed.values() if _is_speech(m)]
     # external content: the index must be told the old words before they are gone
     db.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", unsaid)
     rows = [_row(key, m, places[m.conversation_id], people[m.author.id]) for key, m in keyed]
@@ -77,11 +79,13 @@ def write(db: sqlite3.Connection, messages: Sequence[Message], report: ImportRep
     db.executemany("UPDATE messages SET thread = ?, reply_to = ? WHERE key = ?", batch.completed)
     db.executemany("UPDATE messages SET exported_at = ? WHERE key = ?", batch.seen)
     db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", said)
-    if keyed or batch.completed:
-        touch(db)
+    db.execute("INSERT INTO words (rowid, text) SELECT key, text FROM speech WHERE key > ?", (last,))
     # a message that stopped being speech waits too: its vectors have to go
     waiting = dict.fromkeys(key for key, _ in (*said, *unsaid))
     db.executemany("INSERT OR REPLACE INTO waiting (message) VALUES (?)", [(key,) for key in waiting])
+    db.execute("INSERT INTO waiting (message) SELECT key FROM speech WHERE key > ?", (last,))
+    if keyed or batch.completed:
+        touch(db)
 
 
 def touch(db: sqlite3.Connection) -> None:
@@ -214,11 +218,11 @@ def _conversation_keys(db: sqlite3.Connection, messages: Sequence[Message]) -> d
 
 
 def _row(key: int, m: Message, conversation: int, author: int) -> tuple[Any, ...]:
-    offset = m.sent_at.utcoffset() or timedelta()
+    offset = m.sent_at.utcoffset()
     return (
-        key, m.id, conversation, author, str(m.kind), micro(m.sent_at), offset // timedelta(minutes=1),
+        key, m.id, conversation, author, m.kind.value, micro(m.sent_at), offset // _MINUTE if offset else 0,
         m.text, m.thread, m.reply_to, m.raw, micro(m.edited_at), " ".join(m.flags),
-        micro(m.exported_at),
+        _export_time(m.exported_at),
     )  # fmt: skip
 
 
@@ -235,11 +239,12 @@ def micro(when: datetime | None) -> int | None:
     """
     if when is None:
         return None
-    since = when - _EPOCH
-    count = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    count = (when - _EPOCH) // _MICROSECOND
     return count if _FIRST <= count <= _LAST else min(max(count, _FIRST), _LAST)
 
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _FIRST = (datetime(1, 1, 3, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LAST = (datetime(9999, 12, 29, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_export_time = lru_cache(16)(micro)
+"""One for all messages of an export."""

@@ -33,6 +33,7 @@ _FOUND = "SELECT m.id FROM words w JOIN messages m ON m.key = w.rowid WHERE word
 
 def warm() -> None:
     """Load the embedding model once, for every import that is forked from here; with one thread it may be."""
+    import chromadb  # noqa: F401 (half a second of every import otherwise)
     import torch
 
     from knowledge.embedding import Embedder

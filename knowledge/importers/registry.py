@@ -1,6 +1,6 @@
 """Which importer reads what: exports are recognised by their content, wherever they lie."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +20,7 @@ from knowledge.importers.mail import EmailImporter
 from knowledge.importers.meta import MetaImporter
 from knowledge.importers.notes import NotesImporter, is_note
 from knowledge.importers.signal import SignalImporter
-from knowledge.importers.slack import SlackImporter
+from knowledge.importers.slack import SlackImporter, own_members
 from knowledge.importers.source import UNREADABLE, EmptyBox, FileBox, Limits, Source
 from knowledge.importers.telegram import TelegramImporter
 from knowledge.importers.whatsapp import WhatsAppImporter
@@ -50,6 +50,9 @@ IMPORTERS: tuple[Importer, ...] = (
 """Every importer; the order settles ties."""
 
 Found = list[tuple[Importer, Source]]
+
+_PARTS: dict[str, Callable[[Source], Iterable[str]]] = {"slack": own_members}
+"""Members of a folder that make up an export, of those that may lie among others' files."""
 
 _SURE = 0.5
 _NOISE = {".git", ".trash", "__MACOSX", "node_modules", ".venv", "__pycache__", ".DS_Store", "Thumbs.db"}
@@ -117,8 +120,14 @@ def _inside(top: Source, limits: Limits, nest: Nest, depth: int) -> Found:
     for name in walk.archives:
         inner = _archive(top, name, limits, nest, depth + 1)
         # a damaged .docx beside an export is nobody's loss, a damaged .zip may be
-        found += [pair for pair in inner if is_named_as_archive(name) or pair[0].name != Unreadable.name]
-    return found or _named_directly(top)
+        inner = [pair for pair in inner if is_named_as_archive(name) or pair[0].name != Unreadable.name]
+        found += inner
+        if not inner:
+            walk.left.add(name)
+    if not found:
+        return _named_directly(top)
+    (importer, first), *others = found
+    return [(importer, replace(first, beside=(*first.beside, *sorted(walk.left)))), *others]
 
 
 def _archive(outer: Source, name: str, limits: Limits, nest: Nest, depth: int) -> Found:
@@ -129,6 +138,10 @@ def _archive(outer: Source, name: str, limits: Limits, nest: Nest, depth: int) -
     except ImportFailed as error:
         return _unreadable(outer.path / name, error.message)
     return _inside(inner, limits, nest, depth)
+
+
+def _everything(source: Source) -> Iterable[str]:
+    return source.members
 
 
 def _unreadable(path: Path, reason: str) -> Found:
@@ -194,8 +207,9 @@ class _Walk:
             return []
         part = self.top.under(folder, own)
         if importer.sniff(part) >= (_SURE if len(own) == len(names) else 1.0):
+            own = sorted(_PARTS.get(importer.name, _everything)(part))
             self.left -= {prefix + name for name in own}
-            return [(importer, part)]
+            return [(importer, self.top.under(folder, own))]
         below: dict[str, list[str]] = {}
         for name in names:
             head, slash, tail = name.partition("/")

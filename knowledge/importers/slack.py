@@ -13,19 +13,34 @@ from typing import Any
 from knowledge.importers.json_stream import array_items
 from knowledge.importers.slack_people import Directory
 from knowledge.importers.slack_text import SlackText
-from knowledge.importers.slackdump import Dump, dump_kind, dump_records
+from knowledge.importers.slackdump import dump_kind, dump_records
 from knowledge.importers.source import UNREADABLE, Source
 from knowledge.records import ImportReport, Kind, Message
 
 _DAY_FILE = re.compile(r"^([^/]+)/\d{4}-\d\d-\d\d\.json$")
 _LISTS = ("channels.json", "groups.json", "mpims.json", "dms.json")
+_LISTED = {*_LISTS, "users.json", "integration_logs.json"}
+_FILES = {"__uploads", "__avatars", "attachments"}
+"""Folders in which slackdump lays what was shared."""
 _LISTING_MARKS = (b'"profile"', b'"real_name"', b'"members"', b'"creator"')
 _SPEECH = {None, "", "file_share", "me_message", "thread_broadcast"}
+_SHARED = {"files", "file", "attachments", "attachment"}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_LISTED = 1_000_000
 """Users, or conversations, of one export."""
 _AT_ONCE = 8 << 20
 """Bytes of a list that is parsed at once, which is quicker than item by item."""
 _BAD_RECORD = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+
+
+def own_members(source: Source) -> set[str]:
+    """What belongs to an export: folders of channels with all in them, lists, dumps, and files shared."""
+    folders = {match[1] for name in source.members if (match := _DAY_FILE.match(name))} | _FILES
+    return {
+        name
+        for name in source.members
+        if name in _LISTED or name.partition("/")[0] in folders or dump_kind(source, name)
+    }
 
 
 class SlackImporter:
@@ -53,7 +68,7 @@ class SlackImporter:
         for name in source.members:
             if match := _DAY_FILE.match(name):
                 folders.setdefault(match[1], []).append(name)
-            elif name not in (*_LISTS, "users.json", "integration_logs.json"):
+            elif name not in _LISTED:
                 others.append(name)
         _load_directory(source, directory, report)
         for folder, names in folders.items():
@@ -63,14 +78,16 @@ class SlackImporter:
         for name in sorted(others, key=_directories_first):
             if dump_kind(source, name):
                 for item in dump_records(source, name, directory, report):
-                    yield from _message(item, name, directory, report)
+                    if message := _message(item.record, item.channel, name, directory, report):
+                        yield message
 
     def _day(
         self, source: Source, name: str, channel: str, directory: Directory, report: ImportReport
     ) -> Iterator[Message]:
         try:
             for record in _records(source, name):
-                yield from _message(Dump(channel, record), name, directory, report)
+                if message := _message(record, channel, name, directory, report):
+                    yield message
         except UNREADABLE as error:
             report.fail(name, f"unreadable: {type(error).__name__}")
 
@@ -104,15 +121,17 @@ def _load_directory(source: Source, directory: Directory, report: ImportReport) 
             directory.add_channels(content, direct=name == "dms.json")
 
 
-def _message(item: Dump, place: str, directory: Directory, report: ImportReport) -> Iterator[Message]:
-    """The record as a message; a broken one is counted and left out."""
+def _message(
+    record: Any, channel: str, place: str, directory: Directory, report: ImportReport
+) -> Message | None:
+    """The record as a message; None for a broken one, which is counted and left out."""
     try:
-        message = _convert(item.record, item.channel, directory)
+        message = _convert(record, channel, directory)
     except _BAD_RECORD as error:
         report.fail(place, f"bad record: {type(error).__name__}")
-        return
+        return None
     report.seen += 1
-    yield message
+    return message
 
 
 def _convert(record: Mapping[str, Any], channel: str, directory: Directory) -> Message:
@@ -147,7 +166,7 @@ def _kind(record: Mapping[str, Any], directory: Directory) -> Kind:
     if subtype not in _SPEECH:
         return Kind.SYSTEM
     if isinstance(user, str) and user in directory.users:
-        return Kind.BOT if directory.is_bot(user) else Kind.SPEECH
+        return Kind.BOT if user in directory.bots else Kind.SPEECH
     unknown_app = record.get("bot_profile") or (record.get("bot_id") and not user)
     return Kind.BOT if unknown_app or user == "USLACKBOT" else Kind.SPEECH
 
@@ -159,8 +178,9 @@ def _words(record: Mapping[str, Any], kind: Kind, reader: SlackText) -> tuple[st
         text = reader.from_blocks(record.get("blocks"))
     if not text.strip() and kind is not Kind.SPEECH:
         text = reader.from_attachments(record.get("attachments"))
-    flags = [flag for flag in ("files", "attachments") if record.get(flag) or record.get(flag[:-1])]
-    return text, tuple(flags)
+    if _SHARED.isdisjoint(record):
+        return text, ()
+    return text, tuple(flag for flag in ("files", "attachments") if record.get(flag) or record.get(flag[:-1]))
 
 
 def _time(ts: str) -> datetime:
@@ -168,8 +188,7 @@ def _time(ts: str) -> datetime:
     seconds, _, fraction = ts.partition(".")
     if not (seconds.isdigit() and (fraction.isdigit() or not fraction)):
         raise ValueError("ts is no time")
-    whole = datetime.fromtimestamp(int(seconds), UTC)
-    return whole + timedelta(microseconds=int((fraction + "000000")[:6]))
+    return _EPOCH + timedelta(0, int(seconds), int((fraction + "000000")[:6]))
 
 
 def _is_listing(source: Source, name: str) -> bool:

@@ -16,13 +16,14 @@ class Directory:
     """What an export says about its users and conversations; empty where it says nothing.
 
     exported_at: when it was made. users: user records by id. channels: conversation records by id.
-    folders: conversation id by folder name.
+    folders: conversation id by folder name. bots: ids of the users that are programs.
     """
 
     exported_at: datetime | None = None
     users: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     channels: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)
+    bots: set[str] = field(default_factory=set)
     _shown: dict[str, str] = field(default_factory=dict)
     _authors: dict[str, Identity] = field(default_factory=dict)
 
@@ -34,6 +35,7 @@ class Directory:
     def add_users(self, records: object) -> None:
         """Take in the content of users.json."""
         self.users |= {user["id"]: user for user in _records(records)}
+        self.bots = {"USLACKBOT", *(id for id, user in self.users.items() if user.get("is_bot") is True)}
         self._shown.clear()
         self._authors.clear()
 
@@ -98,10 +100,6 @@ class Directory:
         if bot or shown:
             return Identity(f"slack:{bot or 'bot:' + shown}", unescape(shown) or bot)
         return Identity("slack:system", "Slack")
-
-    def is_bot(self, user: str) -> bool:
-        """Whether users.json calls this account a bot."""
-        return user == "USLACKBOT" or self.users.get(user, {}).get("is_bot") is True
 
 
 def _as_user(profile: object) -> Mapping[str, Any]:

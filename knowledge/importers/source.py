@@ -75,6 +75,7 @@ class Source:
     relative to the prefix, so an importer sees the same names in a zip and in a folder.
     lone: one file that is judged by itself, not as the content of a folder.
     day_first: the user's word on whether dates begin with the day, for exports that do not tell.
+    beside: files near it that are of no known export, so that somebody is told.
     watch: is given each stream that is opened, by its member's name, and gives what to read instead.
     """
 
@@ -84,6 +85,7 @@ class Source:
     chosen: frozenset[str] | None = None
     lone: bool = False
     day_first: bool | None = None
+    beside: tuple[str, ...] = ()
     watch: Callable[[str, BinaryIO], BinaryIO] | None = None
 
     @cached_property

@@ -24,6 +24,7 @@ from knowledge.errors import ImportFailed
 from knowledge.importers.archives import open_source
 from knowledge.importers.registry import detect
 from knowledge.importers.source import Limits
+from knowledge.memory import MemoryStore
 from knowledge.records import ImportReport
 
 SLACK = slack_files(slack_record())
@@ -265,3 +266,32 @@ def test_the_temporary_files_of_nested_archives_are_bounded(tmp_path: Path) -> N
     inner = (tmp_path / "0.zip").stat().st_size
     reasons = failures(path, Limits(unpacked=inner - 1))
     assert "bytes unpacked" in reasons[0]
+
+
+def test_exports_beside_the_lists_of_slack_are_read_as_what_they_are(tmp_path: Path) -> None:
+    shared = {"__uploads/F1/cat.png": "png", "general/attachments/F2-notes.txt": "shared"}
+    folder = write_folder(
+        tmp_path / "in", {**slack_files(slack_record()), **shared, "all.mbox": mbox(mail_text())}
+    )
+    found = detect(folder)
+    assert [importer.name for importer, _ in found] == ["slack", "email"]
+    assert found[0][1].beside == ()
+
+
+def test_files_of_no_known_export_are_named(tmp_path: Path) -> None:
+    others = {"canvases.json": "[]", "photos/cat.JPG": "jpg", "photos/dog.jpg": "jpg"}
+    inner = write_zip(tmp_path / "holiday.zip", {"a.bin": "bin"}).read_bytes()
+    folder = write_folder(tmp_path / "in", {**slack_files(slack_record()), **others, "holiday.zip": inner})
+    store = MemoryStore(tmp_path / "knowledge")
+    result = store.ingest([folder])
+    [report] = result.reports
+    assert (report.seen, report.imported, report.failed) == (1, 1, 0)
+    assert [p.place for p in store.left_out()] == [
+        "canvases.json",
+        "holiday.zip",
+        "photos/cat.JPG",
+        "photos/dog.jpg",
+    ]
+    [notice] = result.total.notices
+    assert notice.startswith("4 files are of no known export and were not read (2 .jpg, 1 .json, 1 .zip)")
+    store.close()

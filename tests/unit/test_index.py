@@ -5,17 +5,26 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+import numpy as np
 import pytest
 from export_samples import slack_files, slack_record, write_folder
 
 from knowledge import index as index_module
+from knowledge.archive import Archive
+from knowledge.embedding import Embedder, Repeats, precision
+from knowledge.importers.registry import detect
 from knowledge.memory import MemoryStore
 from knowledge.progress import Progress
+from knowledge.records import ImportReport
+from knowledge.waiting import Waiting
+
+if TYPE_CHECKING:
+    from knowledge.timeline import Floats
 
 NOW = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
 TALK = (
@@ -175,3 +184,58 @@ def test_nothing_is_asked_of_the_network(tmp_path: Path, monkeypatch: pytest.Mon
     assert best(store, "Which musical instrument did you get?") == TALK[3]
     store.close()
     assert tried == []
+
+
+def test_the_newest_message_is_embedded_first_whatever_the_order_of_the_export(tmp_path: Path) -> None:
+    archive = Archive(tmp_path / "archive.sqlite3")
+    older, newer = slack_record("older", "1710240000.0"), slack_record("newer", "1720240000.0")
+    for record in (newer, older):
+        [(importer, source)] = detect(write_folder(tmp_path / "in", slack_files(record)))
+        report = ImportReport("", "slack")
+        archive.add(list(importer.read(source, report)), report)
+    waiting = Waiting(archive)
+    [(ticket, key, text, *_)] = waiting.newest(1)
+    assert text == "newer"
+    assert [row[2] for row in waiting.newest(1)] == ["newer"]
+    with archive.writing() as db:
+        db.execute("DELETE FROM waiting WHERE ticket = ? AND message = ?", (ticket, key))
+    assert [row[2] for row in waiting.newest(5)] == ["older"]
+    with archive.writing() as db:
+        db.execute("DELETE FROM waiting")
+    assert waiting.newest(5) == []
+    archive.close()
+
+
+def test_what_is_written_again_and_again_is_embedded_once() -> None:
+    asked: list[list[str]] = []
+
+    def embed(texts: Sequence[str]) -> "Floats":
+        asked.append(list(texts))
+        return np.array([[len(text), 1.0] for text in texts])
+
+    repeats = Repeats(embed)
+    assert repeats.embed(["ok", "ok", "thanks", "ok"]).tolist() == [[2, 1], [2, 1], [6, 1], [2, 1]]
+    assert repeats.embed(["thanks", "no"]).tolist() == [[6, 1], [2, 1]]
+    assert repeats.embed(["ok"]).tolist() == [[2, 1]]
+    assert asked == [["ok", "thanks"], ["no"]]
+
+
+@pytest.mark.parametrize(("able", "reduced"), [({}, False), ({"avx512_bf16": True}, True)])
+def test_precision_is_reduced_where_the_processor_can(
+    able: dict[str, bool], reduced: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able, raising=False)
+    with precision():
+        assert torch.is_autocast_enabled("cpu") == reduced
+
+
+def test_vectors_in_reduced_precision_are_those_of_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    full = Embedder().embed(TALK)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
+    reduced = Embedder().embed(TALK)
+    assert not np.array_equal(full, reduced)
+    assert (full * reduced).sum(axis=1).min() > 0.999
