@@ -1,12 +1,14 @@
-"""slackdump's own two formats: the dump (one JSON object a conversation, replies nested) and the
-archive (gzipped JSON lines, chunks that may repeat what another chunk holds)."""
+"""slackdump's own formats: the dump (one JSON object a conversation, replies nested) and the archive
+(a database, or gzipped JSON lines, chunks that may repeat what another chunk holds)."""
 
 import gzip
 import json
+import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from knowledge.importers import slackdump_database
 from knowledge.importers.slack_people import Directory
 from knowledge.importers.source import UNREADABLE, Source
 from knowledge.records import ImportReport
@@ -27,13 +29,15 @@ class Dump:
 
 
 def dump_kind(source: Source, name: str) -> str:
-    """`dump`, `chunks`, or "" for a member that is neither."""
+    """`dump`, `chunks`, `database`, or "" for a member that is none of them."""
     try:
         head = source.head(name, 4096)
         if head.startswith(b"\x1f\x8b"):
             with source.open(name) as stream, gzip.open(stream) as lines:
                 head = lines.read(4096)
             return "chunks" if head.startswith(b'{"t":') else ""
+        if slackdump_database.is_database(source, name, head):
+            return "database"
     except UNREADABLE:
         return ""
     start = b"".join(head.split())
@@ -41,13 +45,16 @@ def dump_kind(source: Source, name: str) -> str:
 
 
 def dump_records(source: Source, name: str, directory: Directory, report: ImportReport) -> Iterator[Dump]:
-    """The records of a dump or of an archive's chunks; a file that breaks off is counted as failed."""
+    """The records of a dump or of an archive; a file that breaks off is counted as failed."""
     try:
-        if dump_kind(source, name) == "dump":
+        kind = dump_kind(source, name)
+        if kind == "dump":
             yield from _dump(source.json(name), directory)
+        elif kind == "database":
+            yield from _database(source, name, directory, report)
         else:
             yield from _chunks(source, name, directory)
-    except (*UNREADABLE, TypeError, KeyError, AttributeError) as error:
+    except (*UNREADABLE, sqlite3.Error, TypeError, KeyError, AttributeError) as error:
         report.fail(name, f"unreadable: {type(error).__name__}")
 
 
@@ -73,3 +80,11 @@ def _chunks(source: Source, name: str, directory: Directory) -> Iterator[Dump]:
             elif kind in (_MESSAGES, _REPLIES):
                 for record in chunk.get("m") or ():
                     yield Dump(channel, record)
+
+
+def _database(source: Source, name: str, directory: Directory, report: ImportReport) -> Iterator[Dump]:
+    with slackdump_database.opened(source, name) as db:
+        directory.add_users([user for _, user in slackdump_database.records(db, "S_USER", name, report)])
+        directory.add_channels([c for _, c in slackdump_database.records(db, "CHANNEL", name, report)])
+        messages = slackdump_database.records(db, "MESSAGE", name, report, "CHANNEL_ID")
+        yield from (Dump(str(channel), record) for channel, record in messages)

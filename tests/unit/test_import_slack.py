@@ -2,11 +2,21 @@
 
 import gzip
 import json
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from export_samples import CHANNELS, USERS, read_one, read_path, slack_files, slack_record, write_folder
+from export_samples import (
+    CHANNELS,
+    USERS,
+    read_one,
+    read_path,
+    slack_files,
+    slack_record,
+    write_folder,
+    write_zip,
+)
 
 from knowledge.records import Kind, Message
 
@@ -189,6 +199,12 @@ def test_a_dump_and_an_archive_agree_with_the_export(tmp_path: Path) -> None:
     lines = "\n".join(json.dumps(chunk, separators=(",", ":")) for chunk in chunks)
     archived = read_path(write_folder(tmp_path / "c", {"C1.json.gz": gzip.compress(lines.encode())}))[0]
     assert archived == exported
+    database = slackdump_database(tmp_path / "d" / "slackdump.sqlite", parent, reply)
+    assert read_path(database)[0] == exported
+    assert (
+        read_path(write_zip(tmp_path / "d.zip", {"slackdump.sqlite": database.read_bytes()}))[0] == exported
+    )
+    assert [path.name for path in database.parent.iterdir()] == ["slackdump.sqlite"]
     assert [(m.id, m.text, m.thread, m.reply_to) for m in dumped] == [
         (m.id, m.text, m.thread, m.reply_to) for m in exported
     ]
@@ -201,3 +217,54 @@ def test_an_archive_that_breaks_off_keeps_what_came_before(tmp_path: Path) -> No
     )
     assert [message.text for message in messages] == ["kept"]
     assert (report.seen, report.failed) == (2, 1)
+
+
+def slackdump_database(path: Path, *records: object) -> Path:
+    """An archive of slackdump 3, in the columns that matter."""
+    path.parent.mkdir()
+    db = sqlite3.connect(path)
+    for table, columns in (("S_USER", "ID"), ("CHANNEL", "ID"), ("MESSAGE", "CHANNEL_ID")):
+        db.execute(f"CREATE TABLE {table} ({columns}, CHUNK_ID INTEGER NOT NULL, DATA BLOB NOT NULL)")
+    rows = [("S_USER", user["id"], user) for user in USERS]
+    rows += [("CHANNEL", "C1", CHANNELS[0]), *(("MESSAGE", "C1", record) for record in records)]
+    for table, id, record in rows:
+        data = record if isinstance(record, bytes) else json.dumps(record).encode()
+        db.execute(f"INSERT INTO {table} VALUES (?, 1, ?)", (id, data))
+    db.commit()
+    db.close()
+    return path
+
+
+def test_a_bad_row_of_a_database_fails_alone(tmp_path: Path) -> None:
+    path = slackdump_database(
+        tmp_path / "a" / "x.sqlite", slack_record("kept"), b"{", slack_record("too", "5.0")
+    )
+    messages, [report] = read_path(path)
+    assert [m.text for m in messages] == ["kept", "too"]
+    assert (report.seen, report.failed) == (3, 1)
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
+def test_a_database_that_breaks_off_is_a_failure_and_no_crash(kept: float, tmp_path: Path) -> None:
+    said = (slack_record("x" * 900, f"{n}.0") for n in range(99))
+    data = slackdump_database(tmp_path / "a" / "x.sqlite", *said).read_bytes()
+    cut = data[: int(len(data) * kept)]
+    messages, reports = read_path(write_folder(tmp_path / "in", {"x.sqlite": cut}))
+    assert sum(report.failed for report in reports) >= 1
+    assert sum(report.seen for report in reports) == len(messages) + sum(report.failed for report in reports)
+
+
+def test_a_view_in_a_tables_place_is_not_asked(tmp_path: Path) -> None:
+    endless = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT i CHANNEL_ID, i DATA FROM n"
+    )
+    path = tmp_path / "x.sqlite"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE S_USER (ID, DATA)")
+    db.execute("CREATE TABLE CHANNEL (ID, DATA)")
+    db.execute(f"CREATE VIEW MESSAGE AS {endless} /* CREATE TABLE MESSAGE */")
+    db.commit()
+    db.close()
+    messages, [report] = read_path(path)
+    assert messages == []
+    assert (report.seen, report.failed) == (1, 1)
