@@ -20,7 +20,8 @@ Origin = Literal["rules", "model", "user"]
 """Who found a statement; "user" for a correction."""
 
 SURE, LIKELY, UNSURE = 0.9, 0.6, 0.4
-"""Confidence in a statement whose attribute a rule names, in any other, and in what a model picked out."""
+"""Confidence in a statement whose attribute a rule names; in another that somebody makes of themselves; and
+in any other assertion, or what a model picked out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +98,13 @@ def statements(text: str, now: datetime) -> list[Statement]:
         if not tells(sentence):
             continue
         settled = list(dict.fromkeys(_attributes(sentence)))
-        if not settled and not _REMEMBER.search(sentence) and not _states(sentence):
+        likely = bool(_REMEMBER.search(sentence)) or _states(sentence)
+        if not settled and not likely and not _asserts(sentence):
             continue
         dated = resolved(sentence, now)
         found += [Statement(sentence, dated, attribute, SURE) for attribute in settled]
         if not settled:
-            found.append(Statement(sentence, dated, None, LIKELY))
+            found.append(Statement(sentence, dated, None, LIKELY if likely else UNSURE))
     return found
 
 
@@ -206,6 +208,29 @@ _PASSING = re.compile(
     r"\bi (?:have|had|got) (?:a|another|one more|no) (?:question|idea|clue)\b|\bmy (?:bad|god|question)\b",
     re.IGNORECASE,
 )
+_DID = re.compile(
+    r"\b(?:i|we|ich|wir)(?:['’](?:ve|d|ll))?\s+(?!(?:think|guess|suppose|wonder|hope|mean|see|know|agree|understand|"
+    r"bet|feel|believe|hear|heard|say|said|thought|should|would|could|might|may|must|shall|do|did|does|glaube|"
+    r"denke|weiß|hoffe|meine)\b)[a-zäöüß]{2,}",
+    re.IGNORECASE,
+)
+_OF_SOMETHING = re.compile(
+    r"^\W*(?:(?:by the way|btw|oh|well|so|also|and|ps)\b[,:]?\s+)?"
+    r"(?:(?:the|our|his|her|their|der|die|das|unser\w*)\s+[\w’'-]+|"
+    r"(?!(?:it|this|that|there|here|he|she|they|you|what|who)\b)(?-i:[A-ZÀ-Þ])[\w’'-]+(?:\s+[\w’'-]+)?\s+"
+    r"(?:is|are|was|were|has|had|can|will|ist|war|hat|hid|sold|bought|gave|got|made|went|owns|lives|works|likes|"
+    r"loves|hates|plays|comes|goes|needs|wants|costs|starts|leaves|wears|speaks|drives|eats|drinks|[a-z]{2,}ed)\b)",
+    re.IGNORECASE,
+)
+_MARKED = re.compile(
+    r"\d|\b(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday|january|february|march|april|june|july|"
+    r"august|september|october|november|december)",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(r"(?<=[\w,] )[A-ZÀ-Þ][\w’'-]+")
+_SHORT = 10
+"""Words up to which a plain sentence about something asserts one thing."""
+
 _LEAST_TERMS = 1
 
 
@@ -216,6 +241,17 @@ def tells(sentence: str) -> bool:
 
 def _states(sentence: str) -> bool:
     return bool(_STATES.search(sentence)) and not _PASSING.search(sentence)
+
+
+def _asserts(sentence: str) -> bool:
+    """Whether a sentence says what somebody did, or something of something: a date, a name, a number, or
+    one thing in a few words."""
+    if _PASSING.search(sentence):
+        return False
+    if _DID.search(sentence):
+        return True
+    telling = _MARKED.search(sentence) or _NAMED.search(sentence) or len(sentence.split()) <= _SHORT
+    return bool(_OF_SOMETHING.search(sentence)) and bool(telling) and len(terms(sentence)) > _LEAST_TERMS
 
 
 def _attributes(sentence: str) -> Iterator[str]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.facts import cues, statements
+from knowledge.facts import UNSURE, cues, statements
 from knowledge.reldates import resolved
 from persona.chat.fact_book import FactBook
 from persona.chat.store import SessionStore
@@ -55,7 +55,31 @@ def test_what_may_hold_beside_others_has_no_attribute(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "The wedding is on the 14th of June.",
+        "The new sofa is turquoise.",
+        "Dad's birthday is on 3 March",
+        "by the way, the carpenter charges 158 an hour",
+        "Uncle Theo owns a vineyard near Asti.",
+        "The landlord raised the rent to 915, and nobody in the whole house could do anything about it.",
+        "I planted quinces in the garden.",
+        "Die Rechnung beträgt 340 Euro",
+    ],
+)
+def test_what_is_asserted_of_something_is_a_fact_that_is_less_sure(text: str) -> None:
+    assert [(s.attribute, s.text, s.confidence) for s in statements(text, NOW)] == [(None, text, UNSURE)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         "What is my sister's name?",
+        "Good morning Ana",
+        "Basalt counters suit rainy kitchens.",
+        "Sounds good to me",
+        "Write me a poem about gulls",
+        "The film last night was far too long, but the music in it was lovely.",
+        "I think so",
+        "Thank you very much",
         "If I moved to Porto, would you come?",
         "I'm fine, thanks",
         "how are you?",
