@@ -1,12 +1,12 @@
 """Do facts survive? A hundred facts told in a chat, which is then folded fifty times more, and asked for.
 
     python scripts/measure_facts.py [--model NAME_OR_GGUF] [--home DIR] [--foldings 50]
-        [--compression extractive] [--replies 100] [--json]
+        [--compression extractive] [--replies 100] [--check] [--json]
 
 The chat is constructed: messages and replies are stored and folded as they come, never generated. Facts
-(planted_facts.py) are told one a turn, among small talk; after the last one the chat goes on until it was
-folded so many times more. Then each is asked for, with the archive switched off and on, and the probe is
-taken back.
+(planted_facts.py; with --check its fifty others) are told one a turn, among small talk; after the last one
+the chat goes on until it was folded so many times more. Then each is asked for, with the archive switched
+off and on, and the probe is taken back.
 
 in the prompt: the expected string stands in what the model is shown (it does not in the question): what
 summaries and facts can answer. in the reply: the same of what the model says. recall@10: the turn that
@@ -20,7 +20,7 @@ import os
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ from itertools import islice
 from pathlib import Path
 from typing import get_args
 
-from planted_facts import FACTS
+from planted_facts import FACTS, MORE
 
 from knowledge.records import Memory
 from persona import config, demo
@@ -66,12 +66,15 @@ class Told:
     turns: dict[str, int]
 
 
-def construct(engine: Engine, foldings: int, seed: int) -> Told:
+Facts = Sequence[tuple[str, str, str]]
+
+
+def construct(engine: Engine, planted: Facts, foldings: int, seed: int) -> Told:
     """Tell every fact, and go on until the chat was folded `foldings` times more."""
     rng = random.Random(seed)
     session = engine.sessions.create("facts")
     turns: dict[str, int] = {}
-    facts = rng.sample(FACTS, len(FACTS))
+    facts = rng.sample(planted, len(planted))
     done = 0
     while len(turns) < len(facts) or _foldings(engine, session.id) < done + foldings:
         parts = list(islice(small_talk(rng), 3))
@@ -93,12 +96,12 @@ def _foldings(engine: Engine, session_id: str) -> int:
     return sum(s.level == 1 for s in engine.sessions.all_summaries(session_id))
 
 
-def ask(engine: Engine, told: Told, memory: bool, replies: int, seed: int) -> Figures:
+def ask(engine: Engine, planted: Facts, told: Told, memory: bool, replies: int, seed: int) -> Figures:
     """Every fact asked for; so many of them answered by the model, too."""
     figures = Figures()
     recall = ChatRecall(engine.sessions, engine.facts)
     now = START + timedelta(days=30)
-    for n, (_, question, value) in enumerate(FACTS):
+    for n, (_, question, value) in enumerate(planted):
         figures.asked += 1
         request = TurnRequest(question, told.session_id, thinking=False, memory=memory, seed=seed, now=now)
         ready, _ = engine.preview(request)
@@ -165,22 +168,24 @@ def main() -> None:
     parser.add_argument("--replies", type=int, default=len(FACTS), help="how many the model answers, too")
     parser.add_argument("--reply-tokens", type=int, default=32)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--check", action="store_true", help="the fifty facts that no rule was made for")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
+    planted = MORE if given.check else FACTS
     with _home(given.home):
         settings = config.load()
         changes = {"compression": given.compression, "reply_tokens": given.reply_tokens}
         settings = settings.model_copy(update={"chat": settings.chat.model_copy(update=changes)})
         with closing(open_engine(settings, model=given.model)) as engine:
-            told = construct(engine, given.foldings, given.seed)
+            told = construct(engine, planted, given.foldings, given.seed)
             made = engine.sessions.all_summaries(told.session_id)
             turns = len(engine.sessions.turns(told.session_id)) // 2
             standing = sum(s.in_force for s in made)
             foldings = sum(s.level == 1 for s in made)
             print(f"{turns} turns, {foldings} foldings, {standing} summaries in force", file=sys.stderr)
             found = {
-                "archive off": ask(engine, told, False, given.replies, given.seed),
-                "archive on": ask(engine, told, True, given.replies, given.seed),
+                "archive off": ask(engine, planted, told, False, given.replies, given.seed),
+                "archive on": ask(engine, planted, told, True, given.replies, given.seed),
             }
             engine.sessions.delete(told.session_id)
     if given.json:
