@@ -75,18 +75,25 @@ def ingest(
             raise click.UsageError("Missing argument 'PATH…'.")
         _show_left_out(as_json)
         return
+    asking = not as_json and sys.stdin.isatty()
     with open_memory() as memory:
-        with progress("bytes") as report:
-            result = memory.ingest(
-                [Path(p) for p in paths],
-                me=me,
-                source=source,
-                day_first=day_first,
-                dry_run=dry_run,
-                progress=report,
-            )
+
+        def bring_in(day_first: bool | None) -> "IngestResult":
+            with progress("bytes") as report:
+                return memory.ingest(
+                    [Path(p) for p in paths],
+                    me=me,
+                    source=source,
+                    day_first=day_first,
+                    dry_run=dry_run,
+                    progress=report,
+                )
+
+        result = bring_in(day_first)
+        if asking and (day_first := _asked_order(result)) is not None:
+            result = bring_in(day_first)
         if not dry_run:
-            if result.candidates and not as_json and sys.stdin.isatty():
+            if result.candidates and asking:
                 result.owner = _asked_owner(memory, result)
             refresh_card(memory)
     if as_json:
@@ -99,6 +106,20 @@ def ingest(
     _remark(result, me)
     if not _anything_read(result.total):
         ctx.exit(1)
+
+
+def _asked_order(result: "IngestResult") -> bool | None:
+    """Whether dates that can be read both ways begin with the day, by the user's word; None where none do."""
+    from knowledge.importers.whatsapp import UNCERTAIN
+
+    unsure = [p.place for p in result.total.problems if p.reason == UNCERTAIN]
+    if not unsure:
+        return None
+    note(f"day or month first? the dates of {', '.join(unsure[:_OFFERED])} can be read both ways")
+    first = click.Choice(["day", "month", ""])
+    ask = "What comes first, day or month? (nothing to leave them out)"
+    answer = click.prompt(ask, type=first, default="", show_default=False, show_choices=False, err=True)
+    return answer == "day" if answer else None
 
 
 def _asked_owner(memory: "MemoryStore", result: "IngestResult") -> "Owner | None":

@@ -338,3 +338,20 @@ def test_doctor_says_what_to_do_in_an_empty_home_and_with_broken_settings(
     monkeypatch.setenv("PERSONA_CHAT__NONSENSE", "1")
     checks = {check["name"]: check for check in ask_json("doctor")["checks"]}
     assert checks["settings"]["status"] == "fail"
+
+
+def test_the_order_of_day_and_month_is_asked_for_at_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Keyboard(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("PERSONA_HOME", str(tmp_path / "home"))
+    chat = tmp_path / "WhatsApp Chat with Jonas.txt"
+    chat.write_text("03/04/24, 10:00 - Jonas: hello\n03/04/24, 10:01 - Mira: hi\n")
+    monkeypatch.setattr(sys, "stdin", Keyboard("day\n\n"))
+    assert run(["ingest", str(chat)]) == 0
+    capsys.readouterr()
+    assert run(["messages", "--json"]) == 0
+    assert [row["sent_at"][:10] for row in json.loads(capsys.readouterr().out)] == ["2024-04-03"] * 2
