@@ -1,16 +1,21 @@
 """`persona memory`: what the twin would be shown, and the state of its index."""
 
-from collections.abc import Sequence
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from persona.cli.forget import forget
 from persona.cli.options import Instant
 from persona.cli.output import emit, json_option, note, progress, say, table
-from persona.cli.rows import memory_row
+from persona.cli.rows import memory_row, message_row
 from persona.cli.stores import open_memory, open_sessions
+from persona.errors import PersonaError
 
 if TYPE_CHECKING:
     from knowledge.facts import Fact
@@ -121,6 +126,40 @@ def _show_fact(fact: "Fact", as_json: bool) -> None:
         emit(fact.as_json(owner.name if owner else "owner"))
     else:
         say(f"{fact.id}{' (pinned)' if fact.pinned else ''}: {fact.dated}")
+
+
+@memory.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def export(file: Path) -> None:
+    """Write all that is known into FILE, one JSON object a line: every message, then {"fact": …} for each.
+
+    The messages can be imported again, in another home too. Nobody but you can read the file.
+    """
+    with open_memory() as store:
+        owner = store.owner()
+        lines = [
+            {**message_row(m), "author_id": m.author_id} for m in store.messages(limit=None, include_all=True)
+        ]
+    with open_sessions() as chats:
+        from persona.chat.fact_book import FactBook
+
+        told = [{"fact": f.as_json(owner.name if owner else "owner")} for f in FactBook(chats).told()]
+    _write_privately(file, [*lines, *told])
+    note(f"written: {file}, {len(lines):,} messages and {len(told):,} facts")
+
+
+def _write_privately(file: Path, lines: "Sequence[Mapping[str, Any]]") -> None:
+    """One JSON object a line, in one step. Raises PersonaError where the file cannot be written."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # made for its owner alone
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=file.parent, prefix=file.name, delete=False
+        ) as part:
+            part.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        os.replace(part.name, file)
+    except OSError as error:
+        raise PersonaError(f"{file} cannot be written: {error.strerror}", "name another place") from None
 
 
 @memory.command()

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -123,3 +124,31 @@ def test_a_forgotten_fact_takes_its_sentence_along(chat: str, capsys: pytest.Cap
     FactBook(store).learn(store.turns(chat))
     assert len(FactBook(store).told(chat)) == 2, "it is not learned again"
     store.close()
+
+
+def test_all_that_is_known_can_be_taken_away_and_brought_in_again(
+    chat: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "talk.jsonl"
+    said = [
+        {"id": n, "author": "Ana", "sent_at": f"2026-01-0{n}T09:00:00+01:00", "text": f"é {n}\nno"}
+        for n in (1, 2)
+    ]
+    source.write_text("".join(json.dumps(row) + "\n" for row in said), encoding="utf-8")
+    assert run(["ingest", str(source), "--json"]) == 0
+    file = tmp_path / "out" / "all.jsonl"
+    assert run(["memory", "export", str(file)]) == 0
+    rows = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    assert [(r["author"], r["text"], r["sent_at"]) for r in rows[:2]] == [
+        (s["author"], s["text"], s["sent_at"]) for s in said
+    ]
+    assert rows[2]["fact"]["text"] == "I live in Porto."
+    assert len(rows) == 5
+    assert file.stat().st_mode & 0o077 == 0, "nobody else may read it"
+    monkeypatch.setenv("PERSONA_HOME", str(tmp_path / "other"))
+    capsys.readouterr()
+    assert run(["ingest", str(file), "--json"]) == 0
+    total = json.loads(capsys.readouterr().out)["total"]
+    assert (total["imported"], total["failed"]) == (2, 3), "facts belong to a chat, and are no messages"
+    assert run(["memory", "export", "/proc/none/all.jsonl"]) == 1
+    assert "cannot be written" in capsys.readouterr().err
