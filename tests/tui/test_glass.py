@@ -191,3 +191,4 @@ async def test_a_memory_is_left_out_of_this_chat(engine: ScriptedEngine) -> None
         await pilot.press("x")
         (session,) = engine.sessions.list()
         await wait_until(pilot, lambda: left_out(engine.sessions, session.id) == {"slack:C1:1"})
+        await wait_until(pilot, lambda: "the prompt, in its order" in screen_text(pilot))

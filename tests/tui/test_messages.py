@@ -169,19 +169,20 @@ async def test_thinking_stays_open_in_a_chat_where_the_reader_opened_it(engine: 
 
 
 async def test_a_long_chat_is_scrolled_to_its_beginning_with_few_widgets(engine: ScriptedEngine) -> None:
-    first = long_chat(engine, 50)
+    first = long_chat(engine, 32)
     async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
-        await resumed(pilot, "answer 50")
+        await resumed(pilot, "answer 32")
         page = chat(pilot).query_one(Conversation)
         most = 0
-        for _ in range(100):
-            await pilot.press("pageup")
+        for _ in range(60):
+            page.scroll_page_up(animate=False)
+            await pilot.pause(0.05)
             most = max(most, len(page.children))
             if "question 1\n" in screen_text(pilot):
                 break
         assert "question 1\n" in screen_text(pilot)
         assert most <= MOST + STEP + 2
         await pilot.press("ctrl+end")
-        await resumed(pilot, "answer 50")
+        await resumed(pilot, "answer 32")
         await pilot.press("ctrl+home")
         await wait_until(pilot, lambda: "question 1\n" in screen_text(pilot))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from textual.events import Paste
 from tiny_model import write_scripted_qwen3
 
 from knowledge.text import printable
@@ -239,3 +240,17 @@ async def test_a_blind_choice_over_the_real_engine(app: PersonaApp) -> None:
         assert {choice.left.arm, choice.right.arm} == {"memory on", "memory off"}
         shown = {engine_of(app).sessions.turn(s.turn_id).memories != () for s in (choice.left, choice.right)}
         assert shown == {True, False}
+
+
+async def test_a_file_dropped_on_the_chat_is_read_and_known_at_once(app: PersonaApp, tmp_path: Path) -> None:
+    dropped = tmp_path / "lisbon.md"
+    dropped.write_text("# Lisbon\n\nThe tram to Graca is number twentyeight.", encoding="utf-8")
+    async with app.run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: app.room.engine)
+        before = app.room.engine
+        app.post_message(Paste(str(dropped)))
+        await wait_until(pilot, lambda: "1 imported" in screen_text(pilot))
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: app.room.engine not in (None, before))
+        _, memories = engine_of(app).preview(TurnRequest("which tram goes to Graca?"))
+        assert any("twentyeight" in m.text for m in memories)

@@ -141,9 +141,12 @@ class GlassScreen(ModalScreen[None]):
 
     async def _cared(self, said: str | None) -> None:
         """Say what was done, and show things as they are now."""
-        if said is None:
-            return
-        self.notify(said, markup=False)
+        if said is not None:
+            self.notify(said, markup=False)
+            # not here: what is taken off the page may be waiting for this
+            self.run_worker(self._show_anew(), exclusive=True)
+
+    async def _show_anew(self) -> None:
         page = self.query_one(VerticalScroll)
         await page.remove_children()
         await page.mount(Static("reading…", id="reading", markup=False))
