@@ -9,6 +9,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from knowledge.facts import LIKELY
 from persona.backends.base import Backend
 from persona.chat import abstract, compressor
 from persona.chat.budget import TokenCounter, window_of
@@ -170,17 +171,20 @@ class Folder:
         """Tokens of the facts in force that `turns` tell: what a summary of them should have room for."""
         known = self._known(job, turns)
         numbers = {t.id: t.number for t in turns}
-        lines = [Line((numbers[i],), USER, told.text) for (i, _), told in known.items() if told]
+        lines = [
+            Line((numbers[i],), USER, told.text) for (i, _), told in known.items() if told and told.confidence
+        ]
         return self._counter.texts([str(line) for line in lines])
 
     def _known(self, job: Job, turns: Sequence[Turn]) -> compressor.Facts:
-        """How to serve the sentences of `turns` that tell facts."""
+        """How to serve the sentences of `turns` that tell facts; those that are less sure must be as telling
+        as any other sentence."""
         wanted = {t.id for t in turns}
         known: dict[tuple[str, str], compressor.Told | None] = {}
         for fact in self._facts.told(job.session_id):
             [turn_id] = fact.sources
             if turn_id in wanted:
                 held = known.get((turn_id, fact.text))
-                told = compressor.Told(fact.dated, fact.confidence)
+                told = compressor.Told(fact.dated, fact.confidence if fact.confidence >= LIKELY else 0.0)
                 known[turn_id, fact.text] = held if fact.superseded_by else told
         return known
