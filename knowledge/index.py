@@ -1,14 +1,13 @@
 """The vector index: derived from the archive, and always makeable again.
 
-Chroma, embedded: ids, vectors and filter fields only; the text stays in the archive, so that what is
-forgotten there is forgotten. Which messages still wait for their vectors is written in the archive,
+Chroma, embedded or served: ids, vectors and filter fields only; the text stays in the archive, so that what
+is forgotten there is forgotten. Which messages still wait for their vectors is written in the archive,
 in the same transaction that stored them, so that a kill at any point is mended by `fill`.
 
 Chroma is thread-safe but not process-safe (cookbook.chromadb.dev/core/system_constraints; two writers
 have corrupted indexes of 1.5): a lock beside the folder lets one process write at a time.
 """
 
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from knowledge import passages, unused_slots
+from knowledge import chroma, passages, unused_slots
 from knowledge.archive import Archive
 from knowledge.embedding import Embed, Embedder, Repeats
 from knowledge.embedding_process import Cancelled
@@ -42,10 +41,14 @@ Scored = Iterable[tuple[str, float]]
 
 
 class VectorIndex:
-    """Vectors of `archive`'s speech in `folder`, made by `embedder`."""
+    """Vectors of `archive`'s speech in `folder`, made by `embedder`.
 
-    def __init__(self, folder: Path, archive: Archive, embedder: Embedder) -> None:
+    server: the address of a Chroma server that holds them instead.
+    """
+
+    def __init__(self, folder: Path, archive: Archive, embedder: Embedder, server: str = "") -> None:
         self._folder = folder
+        self._server = server
         self._archive = archive
         self._embedder = embedder
         self._waiting = Waiting(archive)
@@ -195,7 +198,7 @@ class VectorIndex:
         A kill loses vectors at most, which are then computed again. Raises ArchiveError while another
         process fills the index.
         """
-        if self.is_empty() or not self._folder.exists():
+        if self.is_empty() or not (self._server or self._folder.exists()):
             return 0
         with self._lock, self._only_writer() as alone:
             if not alone:
@@ -207,6 +210,12 @@ class VectorIndex:
             held = {key for (key,) in self._archive.rows("SELECT key FROM speech")}
             ids = old.get(include=[])["ids"]
             kept = [id for id in ids if int(id.partition(".")[0]) in held]
+            if self._server:
+                # its files are not ours to make anew
+                gone = sorted(set(ids) - set(kept))
+                for start in range(0, len(gone), _PIECES):
+                    old.delete(ids=gone[start : start + _PIECES])
+                return len(gone)
             fresh = VectorIndex(
                 self._folder.with_name(f"{self._folder.name}.part"), self._archive, self._embedder
             )
@@ -263,19 +272,10 @@ class VectorIndex:
             return self._collection
 
     def _connect(self) -> None:
-        if self._client is not None:
-            return
-        os.environ["ANONYMIZED_TELEMETRY"] = "False"
-        import chromadb
-        from chromadb.config import Settings
-
-        try:
-            self._client = chromadb.PersistentClient(str(self._folder), Settings(anonymized_telemetry=False))
-        except Exception as error:
-            raise ArchiveError(
-                f"the index {self._folder} cannot be opened: {type(error).__name__}",
-                "remove that folder and run `persona memory rebuild`; no message is lost",
-            ) from error
+        if self._client is None and self._server:
+            self._client = chroma.open_server(self._server, self._mark()["archive"])
+        elif self._client is None:
+            self._client = chroma.open_files(self._folder)
 
     def _create(self) -> Any:
         mark = self._mark()

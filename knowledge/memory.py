@@ -59,8 +59,9 @@ class IngestResult:
 class MemoryStore:
     """What is known, in `folder`. Nothing is opened before it is needed; any thread may call."""
 
-    def __init__(self, folder: Path, *, embedding_model: str = "") -> None:
+    def __init__(self, folder: Path, *, embedding_model: str = "", chroma_server: str = "") -> None:
         self._folder = folder
+        self._chroma_server = chroma_server
         self._embedder = Embedder(embedding_model)
         self._guard = threading.RLock()
         self._opened: tuple[Archive, VectorIndex, Retriever] | None = None
@@ -289,7 +290,7 @@ class MemoryStore:
         with self._guard:
             if self._opened is None:
                 archive = Archive(self._file)
-                index = VectorIndex(self._folder / "index", archive, self._embedder)
+                index = VectorIndex(self._folder / "index", archive, self._embedder, self._chroma_server)
                 self._opened = archive, index, Retriever(archive, index, self._embedder)
             return self._opened
 

@@ -29,8 +29,8 @@ class ModelSettings(_Section):
     """Which model talks, and how the engine opens it."""
 
     name: str = Field(default="starter", min_length=1)
-    """A catalogue name, a path to a GGUF file, or an OpenAI-compatible server on this machine with the
-    model's name: `http://127.0.0.1:8000/v1#NAME`."""
+    """A catalogue name, a path to a GGUF file or to a model's folder (Hugging Face form), or an
+    OpenAI-compatible server on this machine with the model's name: `http://127.0.0.1:8000/v1#NAME`."""
 
     context: int = Field(default=0, ge=0)
     """Context window in tokens; 0 takes the model's own, at most 8192."""
@@ -44,6 +44,9 @@ class ModelSettings(_Section):
 
     gpu_layers: int = Field(default=-1, ge=-1)
     """Layers on the GPU, where the engine was built for one; -1 takes all."""
+
+    four_bit: bool = False
+    """Load a model's folder (Hugging Face form) in 4 bits; needs a CUDA card and bitsandbytes."""
 
 
 class ChatSettings(_Section):
@@ -90,6 +93,10 @@ class MemorySettings(_Section):
 
     embedding_model: str = ""
     """A sentence-transformers model name or folder; empty takes the bundled all-MiniLM-L6-v2."""
+
+    chroma_server: str = ""
+    """A Chroma server on this machine that holds the vectors, `http://127.0.0.1:8000`; empty keeps them in
+    files."""
 
 
 class TuiSettings(_Section):

@@ -1,27 +1,18 @@
 """The llama.cpp engine: GGUF models on CPU or GPU, in this process.
 
-Renders the model's own chat template, streams through `Llama.generate` (which keeps the longest common
-prefix with the last prompt) and decodes token by token. One context, one generation at a time.
+`Llama.generate` keeps the longest common prefix with the last prompt.
 """
 
-import codecs
-import secrets
-import threading
-import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from persona.backends.base import Done, Event, ModelInfo, Prompt, Sampling, Usage
 from persona.backends.cores import physical_cores
 from persona.backends.describe import describe, opened_context
 from persona.backends.gguf_header import read_header
-from persona.backends.sampling import family, recommended
+from persona.backends.local import LocalBackend
 from persona.backends.template import ChatTemplate
-from persona.backends.thinking import CLOSE, OPEN, ThinkingSplitter
-from persona.backends.tokens import Vocabulary, build_vocabulary, control_tokens, shared_prefix, token_text
+from persona.backends.thinking import CLOSE, OPEN
+from persona.backends.tokens import Vocabulary, build_vocabulary, control_tokens, token_text
 from persona.config import ModelSettings
 from persona.errors import ModelError
 
@@ -29,14 +20,12 @@ if TYPE_CHECKING:
     from persona.backends.llama_engine import LlamaEngine
 
 _BATCH = 512
-_WAIT_SECONDS = 0.05
-_CLOSE_SECONDS = 10.0
 
 # Short, but with a word, digits, marks, blanks and scripts that pre-tokenizers treat differently.
 _PROBE = "I've  moved\r\n\n to São Paulo in 2024 — 東京, Ελλάδα, नमस्ते 👩‍👩‍👧 'Twas\t<x> ok?!  "
 
 
-class LlamaCppBackend:
+class LlamaCppBackend(LocalBackend):
     """A GGUF model under llama.cpp; keeps the `Backend` contract.
 
     Raises ModelError when the file is missing, unreadable, has no chat template, or does not fit.
@@ -47,227 +36,32 @@ class LlamaCppBackend:
         source = header.text("tokenizer.chat_template")
         if not source:
             raise ModelError(f"{path.name} has no chat template", "choose a chat model (an Instruct GGUF)")
-        self._template = ChatTemplate(
+        template = ChatTemplate(
             source,
             bos=token_text(header, "tokenizer.ggml.bos_token_id"),
             eos=token_text(header, "tokenizer.ggml.eos_token_id"),
         )
         context = opened_context(header, settings.context)
-        self._engine = _load(path, settings, context)
-        self._vocabulary = _agreeing(build_vocabulary(header), self._engine)
-        self._info = describe(header, path, context)
+        engine = _load(path, settings, context)
+        vocabulary = _agreeing(build_vocabulary(header), engine)
         controls = control_tokens(header)
-        self._tags = tuple(text for text in controls if text.startswith("<|"))
-        self._ends = self._engine.ends(controls.values())
-        self._pieces: dict[int, bytes] = {}
+
+        def encode(text: str, template: bool) -> list[int]:
+            return (vocabulary or engine).encode(text, template=template)
+
+        pieces = {}
         for tag in (OPEN, CLOSE):
             # As a control token a think tag has no text of its own, and the splitter needs to see it.
-            if len(ids := self._engine.encode(tag, template=True)) == 1:
-                self._pieces[ids[0]] = tag.encode()
-        self._lock = threading.Lock()
-        self._closing = threading.Event()
-
-    @property
-    def info(self) -> ModelInfo:
-        """The model held."""
-        return self._info
-
-    def default_sampling(self, thinking: bool) -> Sampling:
-        """The model's own recommended sampling for this mode."""
-        info = self._info
-        return recommended(family(info.architecture, is_starter=info.is_starter), thinking=thinking)
-
-    def count_tokens(self, text: str) -> int:
-        """Tokens of plain text; template tokens in it count as the words they are spelled with."""
-        return len(self._encode(text, template=False))
-
-    def count_prompt(self, prompt: Prompt) -> int:
-        """Tokens of the rendered prompt: with the generation prompt when it asks for a reply."""
-        return len(self._encode(self._text(prompt), template=True))
-
-    def stream(self, prompt: Prompt, sampling: Sampling, cancel: threading.Event) -> Iterator[Event]:
-        """Generate. Closing the iterator ends the generation, too.
-
-        Raises ModelError when the prompt does not fit the context, or the engine fails.
-        """
-        reply = _Reply(time.perf_counter())
-        with self._turn(cancel) as mine:
-            if mine:
-                yield from self._generate(prompt, sampling, cancel, reply)
-            else:
-                reply.reason = "cancelled"
-        yield reply.usage()
-        yield Done(reply.reason)
-
-    def prefill(self, prompt: Prompt, cancel: threading.Event) -> int:
-        """Evaluate the prompt's history into the prefix cache; tokens newly evaluated.
-
-        What was evaluated before `cancel` stays in the cache. Raises ModelError as `stream` does.
-        """
-        with self._turn(cancel) as mine:
-            if not mine:
-                return 0
-            tokens = self._fitting(self._template.history(prompt.messages, prompt.thinking))
-            before = self._engine.evaluated
-            with self._prefilling(cancel):
-                self._engine.advance(tokens)
-            return self._engine.evaluated - before
-
-    def close(self) -> None:
-        """Stop what is running and free the model."""
-        self._closing.set()
-        # A reader that neither goes on nor closes its stream keeps the context: the process's end frees it.
-        if self._lock.acquire(timeout=_CLOSE_SECONDS):
-            self._engine.close()
-            self._lock.release()
-
-    def _generate(
-        self, prompt: Prompt, sampling: Sampling, cancel: threading.Event, reply: "_Reply"
-    ) -> Iterator[Event]:
-        text = self._template.prompt(prompt.messages, prompt.thinking)
-        tokens = self._fitting(text)
-        reply.prompt_tokens = len(tokens)
-        limit = min(sampling.max_tokens, self._info.context - len(tokens))
-        ends = frozenset[int]() if sampling.ignore_eos else self._ends
-        inside = text.rstrip().endswith(OPEN)
-        splitter = ThinkingSplitter(
-            thinking=prompt.thinking, inside=inside, tags=self._tags, stops=sampling.stop
-        )
-        decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
-        before = self._engine.evaluated
-        source = self._draw(tokens, sampling)
-        token: int | None = None
-        try:
-            with self._prefilling(cancel):
-                token = next(source)
-                reply.begin(cached=len(tokens) - (self._engine.evaluated - before))
-            while token is not None and token not in ends:
-                reply.completion_tokens += 1
-                yield from splitter.feed(decode(self._piece(token)))
-                if splitter.stopped:
-                    break
-                if reply.completion_tokens >= limit:
-                    reply.reason = "length"
-                    break
-                if self._stopped(cancel):
-                    token = None
-                    break
-                asked = time.perf_counter()
-                token = next(source)
-                reply.decode_seconds += time.perf_counter() - asked
-        finally:
-            source.close()
-        if token is None:
-            reply.reason = "cancelled"
-        yield from splitter.feed(decode(b"", final=True))
-        yield from splitter.finish()
-        reply.stable_tokens = self._stable_tokens(prompt, tokens)
-
-    def _draw(self, tokens: list[int], sampling: Sampling) -> Generator[int, None, None]:
-        """Token ids without end; nothing is evaluated before the first is asked for."""
-        self._engine.set_seed(secrets.randbits(32) if sampling.seed is None else sampling.seed)
-        source: Generator[int, None, None] = self._engine.generate(
-            tokens,
-            temp=sampling.temperature,
-            top_k=sampling.top_k,
-            top_p=sampling.top_p,
-            min_p=sampling.min_p,
-            presence_penalty=sampling.presence_penalty,
-            repeat_penalty=sampling.repeat_penalty,
-            grammar=self._engine.grammar(sampling.schema) if sampling.schema else None,
-        )
-        return source
-
-    @contextmanager
-    def _turn(self, cancel: threading.Event) -> Iterator[bool]:
-        """Have the context to oneself; False when cancelled while waiting for it."""
-        while not self._lock.acquire(timeout=_WAIT_SECONDS):
-            if self._stopped(cancel):
-                yield False
-                return
-        try:
-            if self._closing.is_set():
-                raise ModelError("the model was closed", "open it again")
-            yield True
-        except RuntimeError as error:
-            raise ModelError(
-                f"the engine failed: {error}", "try a smaller model or a smaller `model.context`"
-            ) from error
-        finally:
-            self._lock.release()
-
-    @contextmanager
-    def _prefilling(self, cancel: threading.Event) -> Iterator[None]:
-        """Evaluate prompt tokens; the block ends early and quietly when cancelled."""
-        from persona.backends.llama_engine import Aborted
-
-        with suppress(Aborted), self._engine.abort_when(lambda: self._stopped(cancel)):
-            yield
-
-    def _stopped(self, cancel: threading.Event) -> bool:
-        return cancel.is_set() or self._closing.is_set()
-
-    def _text(self, prompt: Prompt) -> str:
-        if prompt.messages and prompt.messages[-1].role == "user":
-            return self._template.prompt(prompt.messages, prompt.thinking)
-        return self._template.history(prompt.messages, prompt.thinking)
-
-    def _fitting(self, text: str) -> list[int]:
-        """The tokens of rendered text. Raises ModelError when they leave no room in the context."""
-        tokens = self._encode(text, template=True)
-        if len(tokens) >= self._info.context:
-            raise ModelError(
-                f"the prompt has {len(tokens)} tokens and the context holds {self._info.context}",
-                "shorten the message, lower `memory.budget_tokens`, or raise `model.context`",
-            )
-        return tokens
-
-    def _stable_tokens(self, prompt: Prompt, tokens: list[int]) -> int:
-        if not prompt.stable:
-            return 0
-        text = self._template.history(prompt.messages[: prompt.stable], prompt.thinking)
-        return shared_prefix(self._encode(text, template=True), tokens)
-
-    def _encode(self, text: str, *, template: bool) -> list[int]:
-        if self._vocabulary is not None:
-            return self._vocabulary.encode(text, template=template)
-        return self._engine.encode(text, template=template)
-
-    def _piece(self, token: int) -> bytes:
-        piece = self._pieces.get(token)
-        if piece is None:
-            piece = self._pieces[token] = self._engine.piece(token)
-        return piece
-
-
-@dataclass(slots=True)
-class _Reply:
-    """The figures of one reply while it runs."""
-
-    started: float
-    reason: Literal["stop", "length", "cancelled"] = "stop"
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    stable_tokens: int = 0
-    ttft_ms: float = 0.0
-    decode_seconds: float = 0.0
-
-    def begin(self, *, cached: int) -> None:
-        """The first token is there; `cached` prompt tokens needed no evaluation."""
-        self.cached_tokens = cached
-        self.ttft_ms = (time.perf_counter() - self.started) * 1000
-
-    def usage(self) -> Usage:
-        decoded = self.completion_tokens - 1
-        speed = decoded / self.decode_seconds if decoded > 0 and self.decode_seconds > 0 else 0.0
-        return Usage(
-            prompt_tokens=self.prompt_tokens,
-            cached_tokens=self.cached_tokens,
-            completion_tokens=self.completion_tokens,
-            ttft_ms=self.ttft_ms,
-            tokens_per_second=speed,
-            stable_tokens=self.stable_tokens,
+            if len(ids := engine.encode(tag, template=True)) == 1:
+                pieces[ids[0]] = tag.encode()
+        super().__init__(
+            engine,
+            describe(header, path, context),
+            template,
+            encode,
+            ends=engine.ends(controls.values()),
+            tags=tuple(text for text in controls if text.startswith("<|")),
+            pieces=pieces,
         )
 
 

@@ -26,6 +26,7 @@ from llama_cpp import llama_cpp as lib
 from llama_cpp.llama_grammar import LlamaGrammar
 
 from persona.backends.grammar import grammar
+from persona.backends.local import Aborted
 from persona.backends.tokens import shared_prefix
 
 _logger = logging.getLogger("persona.llama_cpp")
@@ -61,10 +62,6 @@ def last_errors() -> str:
 def has_gpu() -> bool:
     """Whether this build of the engine can put layers on a GPU."""
     return bool(lib.llama_supports_gpu_offload())
-
-
-class Aborted(Exception):
-    """An evaluation was stopped by `abort_when`; what was evaluated before stays usable."""
 
 
 class LlamaEngine(llama_cpp.llama.Llama):  # type: ignore[misc]

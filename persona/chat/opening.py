@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from persona import paths
 from persona.backends.base import Backend, Event, ModelInfo, Prompt, Sampling
-from persona.chat.card import load_or_make, with_facts
+from persona.chat.card import PersonaCard, load_or_make, with_facts
 from persona.chat.engine import Engine
 from persona.chat.fact_book import FactBook
 from persona.chat.store import SessionStore
@@ -31,7 +31,11 @@ def open_memory(settings: Settings) -> "MemoryStore":
     """What the twin knows, for doors that need no model."""
     from knowledge.memory import MemoryStore
 
-    return MemoryStore(paths.knowledge_dir(), embedding_model=settings.memory.embedding_model)
+    return MemoryStore(
+        paths.knowledge_dir(),
+        embedding_model=settings.memory.embedding_model,
+        chroma_server=settings.memory.chroma_server,
+    )
 
 
 def open_sessions() -> SessionStore:
@@ -69,10 +73,18 @@ def open_engine(
 
 
 def put_together(
-    settings: Settings, *, memory: "MemoryStore", sessions: SessionStore, backend: Backend
+    settings: Settings,
+    *,
+    memory: "MemoryStore",
+    sessions: SessionStore,
+    backend: Backend,
+    card: PersonaCard | None = None,
 ) -> Engine:
-    """An engine of parts that are open already, for measuring; whoever opened them closes them."""
-    card = load_or_make(paths.card_file(), memory)
+    """An engine of parts that are open already, for measuring; whoever opened them closes them.
+
+    card: in place of the owner's.
+    """
+    card = card or load_or_make(paths.card_file(), memory)
     return Engine(memory=memory, sessions=sessions, backend=backend, settings=settings, card=card)
 
 

@@ -7,6 +7,7 @@ from persona import config
 from persona.backends.base import Backend, ModelInfo
 from persona.backends.describe import describe, opened_context
 from persona.backends.gguf_header import read_header
+from persona.backends.transformers import describe_folder, is_folder
 from persona.config import ModelSettings
 from persona.errors import ModelError
 from persona.models.catalogue import STARTER, CatalogueEntry, catalogue, found
@@ -18,7 +19,7 @@ def is_server(name: str) -> bool:
 
 
 def resolve(name_or_path: str) -> Path:
-    """The GGUF file of a catalogue name, of a path, or of another program's name for it.
+    """The GGUF file of a catalogue name, of a path, or of another program's name for it; a model's folder.
 
     Raises ModelError when the name is unknown or its file is not there.
     """
@@ -50,6 +51,8 @@ def known(name: str) -> CatalogueEntry:
 def info(path: Path) -> ModelInfo:
     """What the file says of itself, without loading its weights; `context` is what it would be opened
     with by default. Raises ModelError when it is no readable GGUF."""
+    if is_folder(path):
+        return describe_folder(path)
     header = read_header(path)
     return describe(header, path, opened_context(header, asked=0))
 
@@ -95,14 +98,19 @@ def open_backend(settings: ModelSettings) -> Backend:
                 "clear it, and have the server lay on the adapter under a name of its own",
             )
         return OpenAICompatBackend(settings.name)
+    path = resolve(settings.name)
+    if is_folder(path):
+        from persona.backends.transformers import TransformersBackend
+
+        return TransformersBackend(path, settings)
     from persona.backends.llama_cpp import LlamaCppBackend
 
-    return LlamaCppBackend(resolve(settings.name), settings)
+    return LlamaCppBackend(path, settings)
 
 
 def _existing(text: str) -> Path:
     path = Path(text).expanduser()
-    if path.is_file():
+    if path.is_file() or is_folder(path):
         return Path(os.path.abspath(path))
     elsewhere = next((model.path for model in found() if model.name == text), None)
     if elsewhere is not None:

@@ -25,11 +25,13 @@ from persona.backends.base import (
 )
 from persona.backends.llama_cpp import LlamaCppBackend
 from persona.backends.openai_compat import OpenAICompatBackend
+from persona.backends.transformers import TransformersBackend
 from persona.chat.layout import HistoryTurn, Scene, build
 from persona.chat.opening import open_engine
 from persona.config import ModelSettings, Settings
 from persona.errors import ModelError
 from persona.server import run as serving
+from trainer.export.from_gguf import write_folder
 
 NOW = datetime.fromisoformat("2026-11-21T14:03:00+00:00")
 CARD = "Name: Mira Sol\nLanguages: English, Portuguese\nStyle: short, warm, lower case\n" * 3
@@ -74,7 +76,16 @@ def served_backend(tiny_model_path: Path, tmp_path_factory: pytest.TempPathFacto
         thread.join(30)
 
 
-@pytest.fixture(params=["tiny_backend", "starter_backend", "served_backend"])
+@pytest.fixture(scope="module")
+def folder_backend(tiny_model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """The tiny model as a folder under transformers."""
+    folder = write_folder(tiny_model_path, tmp_path_factory.mktemp("folder") / "tiny-qwen3")
+    backend = TransformersBackend(folder, ModelSettings(threads=1))
+    yield backend
+    backend.close()
+
+
+@pytest.fixture(params=["tiny_backend", "starter_backend", "served_backend", "folder_backend"])
 def backend(request: pytest.FixtureRequest) -> Backend:
     held: Backend = request.getfixturevalue(request.param)
     return held
@@ -292,7 +303,7 @@ def test_info_tells_what_is_open(backend: Backend) -> None:
     assert 0 < info.context <= 8192
     if not isinstance(backend, OpenAICompatBackend):
         assert info.parameters > 100_000
-        assert Path(info.path).is_file()
+        assert Path(info.path).exists()
 
 
 def test_qwen_is_never_greedy_while_thinking_and_the_starter_always(backend: Backend) -> None:
@@ -428,3 +439,43 @@ def test_a_server_on_another_machine_is_refused_unasked() -> None:
 def test_a_server_that_is_not_there_is_named() -> None:
     with serving.listen("127.0.0.1", 0) as bound, pytest.raises(ModelError, match="does not answer"):
         OpenAICompatBackend(f"http://127.0.0.1:{bound.getsockname()[1]}/v1")
+
+
+def test_both_engines_say_the_same_of_one_model(tiny_backend: Backend, folder_backend: Backend) -> None:
+    prompt = scene("Where do you live, and since when? São Paulo — 東京 👩‍👩‍👧")
+    assert folder_backend.count_prompt(prompt) == tiny_backend.count_prompt(prompt)
+    for text in ("<|im_end|> is a word here", "I've  moved\r\n\n in 2024"):
+        assert folder_backend.count_tokens(text) == tiny_backend.count_tokens(text)
+    replies = [text_of(run(held, prompt, sampling(temperature=0))) for held in (tiny_backend, folder_backend)]
+    assert replies[0]
+    assert replies[0] == replies[1]
+
+
+def test_an_adapter_changes_what_a_folder_says(folder_backend: Backend, tmp_path: Path) -> None:
+    peft, torch = pytest.importorskip("peft"), pytest.importorskip("torch")
+    transformers = pytest.importorskip("transformers")
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder_backend.info.path)
+    tuned = peft.get_peft_model(model, peft.LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
+    with torch.no_grad():
+        for name, weight in tuned.named_parameters():
+            if "lora_B" in name:
+                weight.copy_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(0)))
+    tuned.save_pretrained(tmp_path / "adapter")
+    adapted = TransformersBackend(
+        Path(folder_backend.info.path), ModelSettings(threads=1, adapter=str(tmp_path / "adapter"))
+    )
+    prompt = scene("Where do you live?")
+    replies = [text_of(run(held, prompt, sampling(temperature=0))) for held in (folder_backend, adapted)]
+    adapted.close()
+    assert replies[0] != replies[1]
+
+
+def test_a_folder_that_cannot_be_opened_is_named(folder_backend: Backend, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "qwen3"}', encoding="utf-8")
+    with pytest.raises(ModelError, match="cannot open") as refused:
+        TransformersBackend(tmp_path, ModelSettings())
+    assert refused.value.hint
+    with pytest.raises(ModelError, match="CUDA"):
+        TransformersBackend(Path(folder_backend.info.path), ModelSettings(four_bit=True, gpu_layers=0))
+    with pytest.raises(ModelError, match="JSON schema"):
+        run(folder_backend, scene("Where?"), sampling(schema='{"type": "object"}'))
