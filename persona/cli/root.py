@@ -28,6 +28,7 @@ _COMMANDS = {
     "sessions": "persona.cli.sessions:sessions",
     "eval": "persona.cli.eval:eval_",
     "ab": "persona.cli.ab:ab",
+    "bench": "persona.cli.bench:bench",
     "models": "persona.cli.models:models",
     "serve": "persona.cli.serve:serve",
     "doctor": "persona.cli.doctor:doctor",

@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,15 @@ def ram() -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def available_ram() -> int | None:
+    """Bytes that programs can still take; None where the system does not say."""
+    with suppress(OSError):
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    return None
 
 
 def cores() -> int:
@@ -55,6 +65,32 @@ def _parse(answer: str) -> list[Gpu]:
             size = memory.strip()
             found.append(Gpu(name.strip(), int(size) * 2**20 if size.isdecimal() else 0))
     return found
+
+
+def peak_memory_mb() -> int | None:
+    """The most memory this process ever held at once, in MB; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(most / (1e6 if platform.system() == "Darwin" else 1e6 / 1024))
+
+
+def in_words() -> str:
+    """Processor, cores and memory, for people who compare figures."""
+    memory = ram()
+    size = "" if memory is None else f", {memory / GIB:.1f} GiB of memory"
+    return f"{processor()}, {cores()} cores{size}"
+
+
+def processor() -> str:
+    """The processor's name as the system has it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
 
 
 def free_disk(folder: Path) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from knowledge.text import printable
 from persona.lab.ab.figures import AGES
-from persona.lab.ab.plots import COLOURS, Point, Series, line_plot
+from persona.lab.plots import COLOURS, Point, Series, line_plot
 
 _TEMPLATES = Path(__file__).parent / "templates"
 

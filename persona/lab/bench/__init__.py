@@ -1,0 +1,1 @@
+"""Measuring this program on this machine: speed, memory, first words, retrieval, overhead."""

@@ -1,0 +1,54 @@
+"""How long a search takes, against the size of the archive."""
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from knowledge.records import Memory
+from persona.chat.layout import memory_lines
+from persona.lab.bench import talk
+
+if TYPE_CHECKING:
+    from knowledge.memory import MemoryStore
+    from knowledge.progress import Progress
+
+_QUERIES = 40
+
+
+def make(folder: Path, messages: int, report: "Callable[[Progress], None]") -> None:
+    """An archive of so many messages in `folder`, with all its vectors."""
+    from knowledge.memory import MemoryStore
+
+    folder.mkdir(parents=True)
+    talk.write_archive(folder / "talk.jsonl", messages)
+    with closing(MemoryStore(folder)) as memory:
+        memory.ingest([folder / "talk.jsonl"], me=[talk.OWNER], progress=report)
+        # apart: what embedding takes is not what a chat takes
+        memory.embed_pending(report, apart=True)
+
+
+def measure(memory: "MemoryStore", messages: int) -> dict[str, Any]:
+    """Milliseconds of a search, median and 95th percentile; the share of questions that found anything."""
+    now = talk.START + timedelta(days=365)
+    took, served = [], 0
+    for number in range(_QUERIES + 1):
+        started = time.perf_counter()
+        found = memory.search(talk.question(messages, number), now=now, cost=_cost)
+        if number:  # the first one loads the embedding model
+            took.append((time.perf_counter() - started) * 1000)
+            served += bool(found)
+    took.sort()
+    return {
+        "messages": messages,
+        "query_ms_p50": round(took[len(took) // 2], 1),
+        "query_ms_p95": round(took[int(len(took) * 0.95)], 1),
+        "answered": round(served / len(took), 3),
+    }
+
+
+def _cost(memories: Sequence[Memory]) -> int:
+    """Tokens, estimated: no model is asked here."""
+    return sum(map(len, memory_lines(memories))) // 4

@@ -1,0 +1,154 @@
+"""A whole bench: what is measured, in which order, in a home of its own that is gone afterwards."""
+
+import platform
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from knowledge.progress import Progress
+from persona import models, paths
+from persona.backends.base import Backend
+from persona.backends.cores import physical_cores
+from persona.chat.card import PersonaCard
+from persona.chat.engine import Engine
+from persona.chat.opening import put_together
+from persona.chat.store import SessionStore
+from persona.config import Compression, Settings
+from persona.errors import ModelError
+from persona.lab import gates, machine
+from persona.lab.bench import archives, first_token, overhead, random_model, speed, talk
+
+if TYPE_CHECKING:
+    from knowledge.memory import MemoryStore
+
+Report = Callable[[Progress], None]
+
+COMPRESSIONS: tuple[Compression, ...] = ("off", "extractive")
+_CARD = PersonaCard(talk.OWNER, f"Name: {talk.OWNER}\nStyle: short messages, mostly lower case")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure. shape: of the random model, unless `model` names one that is here.
+
+    runs: of each figure, of which the median is told. tokens: of each reply. turns: lengths of history.
+    archives: sizes in messages; the last one is the archive that turns remember from.
+    """
+
+    model: str | None = None
+    shape: str = "0.6b"
+    runs: int = 5
+    tokens: int = 128
+    turns: tuple[int, ...] = (5, 60, 200)
+    archives: tuple[int, ...] = (1_000, 10_000)
+
+
+def run(plan: Plan, settings: Settings, report: Report) -> dict[str, Any]:
+    """Measure; the document of `bench --json`. Raises ModelError for a model that is not in this process."""
+    path = _model(plan, report)
+    settings = settings.model_copy(
+        update={"model": settings.model.model_copy(update={"name": str(path)})},
+    )
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="persona-bench-")))
+        sizes, retrieval = sorted(plan.archives), []
+        for size in sizes:
+            archives.make(folder / str(size), size, report)
+            with _memory(folder / str(size)) as memory:
+                retrieval.append(archives.measure(memory, size))
+        memory = stack.enter_context(_memory(folder / str(sizes[-1])))
+        backend = stack.enter_context(_closing(models.open_backend(settings.model)))
+        sessions = stack.enter_context(_closing(SessionStore(folder / "sessions.sqlite3")))
+
+        def engine(compression: Compression) -> Engine:
+            chat = settings.chat.model_copy(update={"compression": compression})
+            over = settings.model_copy(update={"chat": chat})
+            return put_together(over, memory=memory, sessions=sessions, backend=backend, card=_CARD)
+
+        usual = engine(settings.chat.compression)
+        report(Progress("reading and writing", 0, 1))
+        found: dict[str, Any] = speed.measure(usual, plan.runs, plan.tokens)
+        rows = _first_tokens([engine(how) for how in COMPRESSIONS], plan, report)
+        # one whole turn with memories: what a chat holds at once stands in the peak
+        overhead.turn(usual, talk.question(sizes[-1], 0), 4)
+        found["peak_mb"] = machine.peak_memory_mb()
+        counted = _Counted(report, "turns beside the bare engine", plan.runs)
+        questions = [talk.question(sizes[-1], number) for number in range(1, plan.runs + 1)]
+        found |= overhead.measure(usual, questions, plan.tokens, counted)
+        about = _about(plan, backend, settings)
+    return {
+        **about,
+        **found,
+        "grade": gates.grade(found["decode_tps"]),
+        "ttft_by_turn": rows,
+        "retrieval": retrieval,
+    }
+
+
+def _first_tokens(engines: Sequence[Engine], plan: Plan, report: Report) -> list[dict[str, Any]]:
+    counted = _Counted(report, "first words", len(engines) * len(plan.turns))
+    return [
+        row
+        for engine in engines
+        for row in first_token.measure(engine, sorted(plan.turns), plan.runs, counted)
+    ]
+
+
+def _model(plan: Plan, report: Report) -> Path:
+    if plan.model is None:
+        report(Progress(f"a random model of the shape {plan.shape}", 0, 1))
+        return random_model.ensure(plan.shape, paths.data_dir() / "bench")
+    if models.is_server(plan.model):
+        raise ModelError(
+            "a model behind a server cannot be measured here", "give a GGUF file, or leave it out"
+        )
+    return models.resolve(plan.model)
+
+
+def _about(plan: Plan, backend: Backend, settings: Settings) -> dict[str, Any]:
+    """What the figures are of: they compare only where this is the same."""
+    info = backend.info
+    return {
+        "model": info.name,
+        "parameters": info.parameters,
+        "model_mb": round(int(info.details.get("size_bytes", 0)) / 1e6, 1),
+        "context": info.context,
+        "threads": settings.model.threads or physical_cores(),
+        "runs": plan.runs,
+        "tokens": plan.tokens,
+        "machine": machine.in_words(),
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "measured_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+    }
+
+
+@contextmanager
+def _memory(folder: Path) -> "Iterator[MemoryStore]":
+    from knowledge.memory import MemoryStore
+
+    with _closing(MemoryStore(folder)) as memory:
+        yield memory
+
+
+@contextmanager
+def _closing(thing: Any) -> Iterator[Any]:
+    try:
+        yield thing
+    finally:
+        thing.close()
+
+
+class _Counted:
+    """Reports one more done of a stage at each call."""
+
+    def __init__(self, report: Report, stage: str, total: int) -> None:
+        self._report, self._stage, self._total, self._done = report, stage, total, 0
+        report(Progress(stage, 0, total))
+
+    def __call__(self) -> None:
+        self._done += 1
+        self._report(Progress(self._stage, self._done, self._total))

@@ -1,0 +1,47 @@
+"""Seeded talk of no meaning: histories, an archive, and questions that it answers."""
+
+import json
+import random
+from datetime import datetime, timedelta
+from pathlib import Path
+
+OWNER = "Ada Quill"
+START = datetime.fromisoformat("2026-11-02T09:00:00+00:00")
+_FIRST = datetime.fromisoformat("2024-01-01T08:00:00+00:00")
+_WORDS = (
+    "river window letter green kitchen walk Tuesday train paper music garden table morning bread bicycle "
+    "street winter story coffee harbour lamp music friend neighbour quiet market summer book rain salt"
+).split()
+_NAMES = "Lena Arvid Tomke Ruslan Pilar Odile Benno Marit Joris Safiya Henk Ylva Caspar Noemi Dario".split()
+_A_TALK = 40
+
+
+def said(rng: random.Random, least: int = 30, most: int = 70) -> str:
+    """A fact and so many words after it."""
+    words = " ".join(rng.choice(_WORDS) for _ in range(rng.randint(least, most)))
+    return f"My friend {rng.choice(_NAMES)} likes number {rng.randint(100, 999)}. {words.capitalize()}."
+
+
+def question(messages: int, number: int) -> str:
+    """A question that one message of an archive of so many answers."""
+    return f"What do we keep in locker {_locker(number * 37 % messages)}?"
+
+
+def write_archive(file: Path, messages: int) -> None:
+    """An archive in the form for everything else: JSON Lines, one message a line."""
+    rng = random.Random(messages)
+    with file.open("w", encoding="utf-8") as out:
+        for number in range(messages):
+            row = {
+                "id": str(number),
+                "sent_at": (_FIRST + timedelta(minutes=7 * number)).isoformat(),
+                "author": rng.choice([OWNER, *_NAMES[:8]]),
+                "conversation": f"talk {number // _A_TALK}",
+                "text": f"In locker {_locker(number)} we keep the {rng.choice(_WORDS)}. {said(rng, 4, 20)}",
+            }
+            out.write(json.dumps(row) + "\n")
+
+
+def _locker(number: int) -> str:
+    """A name that occurs once."""
+    return f"K{10_007 * (number + 1)}"
