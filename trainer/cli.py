@@ -41,8 +41,14 @@ def train() -> None:
 @click.option("--canaries", type=click.IntRange(0, 20), default=0, show_default=True,
               help="Made-up codes to train on: does the tuned model repeat them?")  # fmt: skip
 @click.option("--pseudonyms", is_flag=True, help="Other names for people, addresses and numbers.")
-@click.option("--thinking-by", type=click.Choice(["rule", "model"]), default="rule", show_default=True,
-              help="Whose thinking is taught: a rule's, or the model's own.")  # fmt: skip
+@click.option("--thinking-by", type=click.Choice(["rule", "model", "teacher"]), default="rule",
+              show_default=True, help="Whose thinking is taught: a rule's, the model's own, or a rule's with"
+              " reasons for decisions that a teacher finds in the talk.")  # fmt: skip
+@click.option("--server", metavar="URL", help="An OpenAI-compatible API as the teacher; its key is"
+              " PERSONA_TEACHER_KEY in the environment or `.env`. Else the model itself.")  # fmt: skip
+@click.option("--teacher", metavar="NAME", help="The model's name behind --server.")
+@click.option("--send-to", metavar="HOST", help="Allow rows to go to this other machine; remembered.")
+@click.option("--yes", is_flag=True, help="Do not ask after the preview.")
 @click.option("--dry-run", is_flag=True, help="Count and report, write nothing.")
 @json_option
 def prepare(
@@ -60,6 +66,10 @@ def prepare(
     canaries: int,
     pseudonyms: bool,
     thinking_by: str,
+    server: str | None,
+    teacher: str | None,
+    send_to: str | None,
+    yes: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -72,8 +82,14 @@ def prepare(
     from trainer.dataset.replay import rethink
     from trainer.folders import dataset_dir
     from trainer.models import resolve
+    from trainer.synthesis.command import reasons
+    from trainer.synthesis.teacher import host_of
     from trainer.tokens import PromptTokens
 
+    if server and not teacher:
+        raise click.UsageError("--server wants --teacher: the model's name there")
+    if server and host_of(server) and not pseudonyms:
+        raise click.UsageError("rows leave this machine under other names only: add --pseudonyms")
     settings = config.load()
     source = resolve(model or settings.model.name)
     tokens = PromptTokens(source)
@@ -90,6 +106,11 @@ def prepare(
     )
     budget = settings.memory.budget_tokens if settings.memory.enabled else 0
     with open_memory() as memory, progress() as report:
+        thinkers = {
+            "model": partial(rethink, model=source, notes=folder / "thinking.jsonl", progress=report),
+            "teacher": partial(reasons, server=server, teacher=teacher, model=str(source), send_to=send_to,
+                               yes=yes, out=folder, report=report),
+        }  # fmt: skip
         made = making.prepare(
             memory,
             load_or_make(paths.card_file(), memory),
@@ -97,9 +118,7 @@ def prepare(
             options,
             memory_tokens=budget if tokens.memory_tokens is None else min(budget, tokens.memory_tokens),
             progress=report,
-            rethink=partial(rethink, model=source, notes=folder / "thinking.jsonl", progress=report)
-            if thinking_by == "model" and not dry_run
-            else None,
+            rethink=None if dry_run else thinkers.get(thinking_by),
         )
     if not dry_run:
         making.write(folder, made)

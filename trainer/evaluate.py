@@ -28,6 +28,11 @@ from trainer.models import as_folder
 REPORT = "evaluation"
 _LEAST_OTHER = 15
 _SAMPLES = 8
+_NO_MANNER: dict[str, Any] = {
+    "style_gain": None,
+    "style_gain_memory": None,
+    "other_person_distance": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,8 @@ class Plan:
     """Which rows are asked. style: replies to real messages; facts: questions that memory answers;
     unknown: questions that nothing answers; trained: rows that were trained on; canaries: made-up codes
     among them. likelihood: the
-    style rows without their thinking, which is written by rule and would be too easily foretold."""
+    style rows (of a set without talk: the facts) without their thinking, which is written by rule and
+    would be too easily foretold."""
 
     style: list[Row]
     facts: list[Row]
@@ -145,15 +151,16 @@ def _plan(train: Sequence[Row], test: Sequence[Row], limit: int) -> Plan:
         return rng.sample(rows, min(limit, len(rows)))
 
     style = some([row for row in test if row.is_talk])
-    if not style:
+    facts = some([row for row in test if row.expect])
+    if not (style or facts):
         raise DatasetError("the data set holds no test rows", "make it anew with `persona train prepare`")
     return Plan(
         style=style,
-        facts=some([row for row in test if row.expect]),
+        facts=facts,
         unknown=some([row for row in test if not row.answerable]),
         trained=some([row for row in train if row.is_talk])[: max(5, limit // 4)],
         canaries=[row for row in train if row.category == "canary"],
-        likelihood=[replace(row, thinking=False, reasoning="") for row in style],
+        likelihood=[replace(row, thinking=False, reasoning="") for row in style or facts],
     )
 
 
@@ -180,24 +187,13 @@ def _figures(
     train: Sequence[Row],
     others: Sequence[StoredMessage],
 ) -> dict[str, Any]:
-    own = [row.reply for row in train if row.is_talk]
-    scale = StyleScale([*own, *(m.text for m in others)])
-    owner = scale.count([row.reply for row in plan.style])
-    said = {name: _said(scale, plan, arm) for name, arm in arms.items()}
-    found = {
-        name: {
-            "nll": nll[name],
-            "style_distance": round(scale.distance(said[name], owner), 4),
-            **_judged(plan, arm),
-        }
-        for name, arm in arms.items()
-    }
-    stranger = _stranger(scale, owner, others)
+    far, manner = _manner(plan, arms, train, others) if plan.style else ({}, _NO_MANNER)
     figures = {
-        "arms": found,
-        "style_gain": asdict(scale.compare(said["base"], said["tuned"], owner)),
-        "style_gain_memory": asdict(scale.compare(said["base_memory"], said["tuned_memory"], owner)),
-        "other_person_distance": stranger,
+        "arms": {
+            name: {"nll": nll[name], "style_distance": far.get(name), **_judged(plan, arm)}
+            for name, arm in arms.items()
+        },
+        **manner,
         "asked": {
             "style": len(plan.style),
             "facts": len(plan.facts),
@@ -207,6 +203,20 @@ def _figures(
         "samples": _samples(plan, arms),
     }
     return {"verdict": report.verdict(figures), **figures}
+
+
+def _manner(
+    plan: Plan, arms: dict[str, Arm], train: Sequence[Row], others: Sequence[StoredMessage]
+) -> tuple[dict[str, float], dict[str, Any]]:
+    """How far each arm's replies are from the owner's, and what tuning gained."""
+    scale = StyleScale([*(row.reply for row in train if row.is_talk), *(m.text for m in others)])
+    owner = scale.count([row.reply for row in plan.style])
+    said = {name: _said(scale, plan, arm) for name, arm in arms.items()}
+    return {name: round(scale.distance(counts, owner), 4) for name, counts in said.items()}, {
+        "style_gain": asdict(scale.compare(said["base"], said["tuned"], owner)),
+        "style_gain_memory": asdict(scale.compare(said["base_memory"], said["tuned_memory"], owner)),
+        "other_person_distance": _stranger(scale, owner, others),
+    }
 
 
 def _judged(plan: Plan, arm: Arm) -> dict[str, float | None]:

@@ -1,6 +1,7 @@
 """The toy set and project: what they hold, and that their verdicts can go every way."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,20 @@ def test_compression_of_the_toy_saves_what_it_should_and_says_what_it_lost() -> 
     assert len(found.lost) < found.proofs
     everything = " ".join(row.reply for row in rows)
     assert all(word in everything for word in found.lost)
+
+
+@pytest.mark.slow
+def test_the_toy_runs_from_end_to_end(monkeypatch: pytest.MonkeyPatch, tiny_model_path: Path) -> None:
+    pytest.importorskip("trl", reason="the training extra is not installed")
+    monkeypatch.setattr(project, "CHANGES", ("max_steps=3", "warmup_steps=0"))
+    figures = project.run(project.toy_dir(), tiny_model_path)
+    assert figures["rows"] == {"train": 50, "test": 10}
+    assert len(figures["samples"]) == 10
+    assert figures["minutes"] > 0
+    assert figures["peak_mb"] > 0
+    report = Path(figures["folder"], "toy.md").read_text()
+    assert report.splitlines()[0] == figures["verdict"]
+    assert "| facts recalled |" in report
 
 
 GOOD: dict[str, Any] = {

@@ -5,6 +5,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -204,6 +205,27 @@ def test_a_killed_training_goes_on_to_the_same_end(tiny_model_path: Path, data: 
     assert steps[-1] == 12
 
 
+@pytest.mark.slow
+def test_a_training_killed_by_the_system_goes_on(tiny_model_path: Path, data: Path) -> None:
+    """SIGKILL, as the kernel's own when memory is short: no handler runs."""
+    words = ["train", "run", "--model", str(tiny_model_path), "--data", str(data), "--force-cpu", "--json"]
+    changes = ["max_steps=60", "epochs=30", "batch=2", "accumulation=1"]
+    command = [sys.executable, "-m", "persona", *words, *(f"--set={change}" for change in changes)]
+    killed = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list(paths.data_dir().rglob("checkpoint-*/trainer_state.json")):
+        assert killed.poll() is None, "it ended before it could be killed"
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    metrics = next(paths.data_dir().rglob(run.METRICS))
+    before = metrics.read_text().splitlines()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert json.loads(done.stdout)["steps"] == 60
+    steps = [json.loads(line)["step"] for line in metrics.read_text().splitlines()[len(before) :]]
+    assert steps[0] > 1, "it must not begin anew"
+    assert steps[-1] == 60
+
+
 class Full:
     """An engine whose memory runs out as often as it is told, then trains for real."""
 
@@ -351,6 +373,17 @@ def test_an_evaluation_wants_the_data_set_that_was_trained_on(tiny_model_path: P
     with pytest.raises(files.DatasetError, match="no longer"):
         evaluate.evaluate(result.folder, [])
     assert run_dir(result.folder.name) == result.folder
+
+
+def test_questions_alone_are_evaluated_without_a_manner(tiny_model_path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "questions"
+    files.write(folder / files.TRAIN, [row(n, category="fact", expect=("porto",)) for n in range(4)])
+    files.write(folder / files.TEST, [row(n, category="fact", expect=("porto",)) for n in range(9, 11)])
+    result = train(folder, tiny_model_path, replace(QUICK, max_steps=1))
+    figures = evaluate.evaluate(result.folder, [])
+    assert figures["style_gain"] is None
+    assert "manner" not in figures["verdict"]
+    assert figures["asked"]["facts"] == 2
 
 
 SCHEMA = {"type": "object", "properties": {"who": {"type": "string"}}, "required": ["who"]}

@@ -11,11 +11,13 @@ import pytest
 from click.testing import CliRunner
 from tiny_model import write_scripted_qwen3
 
+from knowledge.privacy import Redactor
 from persona.errors import PersonaError
 from trainer.cli import train
 from trainer.dataset import rows as files
+from trainer.dataset.rows import Category, Row
 from trainer.synthesis import permission
-from trainer.synthesis.generate import NOTES
+from trainer.synthesis.generate import NOTES, Generator
 from trainer.synthesis.teacher import KEY, LocalTeacher, ServerTeacher, TeacherError, host_of
 
 TEXT = "The lighthouse keeper Ada Quill painted the lamp room green in 1931. Her goat Perkin ate a brush."
@@ -175,6 +177,40 @@ def test_a_teacher_on_this_machine(tmp_path: Path) -> None:
         teacher.close()
     assert json.loads(answer.text) == {"n": 7}
     assert answer.cost == 0
+
+
+def test_reasons_for_decisions_come_from_the_talk_alone(api: Api, tmp_path: Path) -> None:
+    def row(n: int, category: Category, thinking: bool = True) -> Row:
+        asked = ("user", "the fjord is too cold to swim in, what now?")
+        return Row(str(n), category, thinking, (("system", "x"), asked), "i booked a sauna", "[1] me.")
+
+    api.plan = [
+        says('{"rows": [{"reason": "the fjord is too cold to swim"}]}'),
+        says('{"rows": [{"reason": "My doctor Bartholomew insists upon steam baths"}]}'),
+        says('{"rows": [{"reason": ""}]}'),
+    ]
+    rows = [row(n, "decision") for n in (1, 3, 4)]
+    rows = [*rows, row(2, "style"), row(5, "decision", False)]
+    first = Generator(ServerTeacher(api.url, "m"), tmp_path, Redactor()).reasons(rows)
+    assert [r.reasoning for r in first] == ["[1] me. the fjord is too cold to swim", *["[1] me."] * 4]
+    assert len(api.asked) == 3
+    assert Generator(ServerTeacher(api.url, "m"), tmp_path, Redactor()).reasons(rows) == first
+    assert len(api.asked) == 3, "what was noted is not asked again"
+
+
+def test_rows_leave_this_machine_under_other_names_only() -> None:
+    words = [
+        "prepare",
+        "--thinking-by",
+        "teacher",
+        "--server",
+        "https://api.example.org/v1",
+        "--teacher",
+        "m",
+    ]
+    found = CliRunner().invoke(train, words)
+    assert found.exit_code == 2
+    assert "--pseudonyms" in found.output
 
 
 def test_a_teacher_that_does_not_answer_is_given_up_with_longer_and_longer_waits(api: Api) -> None:

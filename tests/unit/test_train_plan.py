@@ -116,6 +116,7 @@ def _figures(**tuned: float) -> dict[str, object]:
         "thinking_kept": 1.0,
         "thinking_absent": 1.0,
         "repeated_training": None,
+        "repeated_canaries": None,
     }
     arms = {name: dict(arm) for name in ("base", "base_memory", "tuned", "tuned_memory")}
     gain = {"value": 0.4, "low": tuned.pop("low", 0.2), "high": 0.6}

@@ -24,7 +24,7 @@ def verdict(figures: dict[str, Any]) -> str:
     base, tuned = arms["base_memory"], arms["tuned_memory"]
     gain = figures["style_gain_memory"]
     likelier = 1 - tuned["nll"] / base["nll"] if base["nll"] else 0.0
-    nearer = gain["low"] > 0
+    nearer = gain is None or gain["low"] > 0
     helped = nearer and likelier > 0
     hurt = [
         f"{name} fell from {base[key]:.0%} to {tuned[key]:.0%}"
@@ -38,16 +38,16 @@ def verdict(figures: dict[str, Any]) -> str:
     ]
     if helped:
         said = "Tuning helped"
-    elif nearer or likelier > 0:
+    elif (gain and nearer) or likelier > 0:
         said = "Tuning helped in part"
     else:
         said = "Tuning did not help"
-    manner = "nearer to your manner" if nearer else "no nearer to your manner than chance explains"
+    manner = "nearer to your manner, " if nearer else "no nearer to your manner than chance explains, "
     likely = (
         f"{abs(likelier):.0%} {'fewer' if likelier >= 0 else 'more'} nats a token on what you really said"
     )
     cost = f"; it hurt: {', '.join(hurt)}" if hurt else "; nothing measured got worse"
-    return f"{said}: {manner}, {likely}{cost}."
+    return f"{said}: {manner if gain else ''}{likely}{cost}."
 
 
 def markdown(figures: dict[str, Any]) -> str:
@@ -65,10 +65,13 @@ def markdown(figures: dict[str, Any]) -> str:
             for key, title in _ROWS
         ),
         "",
-        f"Gain in manner: {_interval(figures['style_gain'])} without memory,"
-        f" {_interval(figures['style_gain_memory'])} with it (bootstrap, 95 %; above 0 is nearer to you).",
-        "",
     ]
+    if figures["style_gain"] is not None:
+        lines += [
+            f"Gain in manner: {_interval(figures['style_gain'])} without memory,"
+            f" {_interval(figures['style_gain_memory'])} with it (95 % by bootstrap; above 0 is nearer).",
+            "",
+        ]
     if figures["other_person_distance"] is not None:
         lines += [f"Other people's messages are {figures['other_person_distance']:.2f} from yours.", ""]
     lines += [

@@ -1,6 +1,6 @@
 """What `persona train generate` does: who writes, what they are shown, whether it may go there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from knowledge.privacy import Pseudonyms, Redactor
 from knowledge.progress import Progress
 from persona.cli.output import note
 from persona.cli.stores import open_memory
-from trainer.dataset.rows import schema_in
+from trainer.dataset.rows import Row, schema_in
 from trainer.folders import training_dir
 from trainer.synthesis import generate as making
 from trainer.synthesis import permission, texts
@@ -56,15 +56,7 @@ def generate(
             "first": preview[0],
             "redactions": dict(redact.counts),
         }
-    permission.ask(
-        host,
-        training_dir() / SEND_TO,
-        named=send_to,
-        yes=yes,
-        preview=preview,
-        show=note,
-        confirm=lambda text: click.confirm(text, err=True),
-    )
+    allow(server, preview, send_to=send_to, yes=yes)
     with closing(_teacher(server, teacher, model)) as writes:
         generator = making.Generator(writes, out, redact, prices or None, report)
         if output is None:
@@ -73,6 +65,42 @@ def generate(
             made = generator.examples(preview[0], output, count)
             counts = making.write(out, made, test_share, output)
         return making.report(generator, counts)
+
+
+def reasons(
+    rows: list[Row],
+    *,
+    server: str | None,
+    teacher: str | None,
+    model: str,
+    send_to: str | None,
+    yes: bool,
+    out: Path,
+    report: Callable[[Progress], object],
+) -> list[Row]:
+    """`rows` with reasons written by a teacher; they are sent as they would be written to the data set.
+
+    Raises PersonaError when nothing may be asked.
+    """
+    allow(server, making.to_be_reasoned(rows), send_to=send_to, yes=yes)
+    with closing(_teacher(server, teacher, model)) as writes:
+        return making.Generator(writes, out, Redactor(), None, report).reasons(rows)
+
+
+def allow(server: str | None, preview: Sequence[str], *, send_to: str | None, yes: bool) -> None:
+    """Return when the texts may go to `server`; shows and asks where it is another machine.
+
+    Raises TeacherError when they may not.
+    """
+    permission.ask(
+        host_of(server) if server else "",
+        training_dir() / SEND_TO,
+        named=send_to,
+        yes=yes,
+        preview=preview,
+        show=note,
+        confirm=lambda text: click.confirm(text, err=True),
+    )
 
 
 def _teacher(server: str | None, name: str | None, model: str | None) -> Teacher:

@@ -7,7 +7,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,10 @@ _ASK_ABOUT = (
 _INVENT = (
     "Invent {n} examples of this task as one JSON object under this schema. The task: {about}"
     " Vary wording, length, names and subjects; no two alike."
+)
+_REASON = (
+    "Below is a talk and a reply that decides something. Say why in one short sentence in the first person,"
+    " as one JSON object under this schema: only a reason that the text gives, empty where it gives none."
 )
 _TEXT: dict[str, Any] = {"type": "string", "minLength": 1}
 _AT_ONCE = 5
@@ -116,6 +120,27 @@ class Generator:
             self.progress(Progress("examples", min(len(made), count), count))
         return made[:count]
 
+    def reasons(self, rows: Sequence[Row]) -> list[Row]:
+        """`rows` with reasons for what was decided, in the thinking of those that think: only what the talk
+        itself gives, so that none is made up."""
+        schema = _rows_schema({"reason": {"type": "string", "maxLength": 300}}, 1)
+        deciding = sum(map(_decides, rows))
+        found: list[Row] = []
+        for row in rows:
+            reason = self._reason(row, schema) if _decides(row) else ""
+            found.append(replace(row, reasoning=f"{row.reasoning} {reason}".strip()))
+            self.progress(Progress("reasons", sum(map(_decides, found)), deciding))
+        return found
+
+    def _reason(self, row: Row, schema: dict[str, Any]) -> str:
+        text = decided(row)
+        answer = self._ask(row_id(self.teacher.name, row.id), _REASON, text, schema)
+        reason: str = answer[0]["reason"].strip() if answer else ""
+        if reason and not _grounded(reason, text):
+            self.tally.dropped["reason not in the talk"] += 1
+            return ""
+        return reason
+
     def _ask(self, key: str, task: str, text: str, schema: dict[str, Any]) -> list[dict[str, Any]]:
         """Rows that keep to the schema; from the notes where they were written before."""
         if key in self._noted:
@@ -142,6 +167,17 @@ class Generator:
         with (self.folder / NOTES).open("a", encoding="utf-8") as out:
             # A line end first: the last line may have been cut off by a kill.
             out.write("\n" + json.dumps({"key": key, "rows": rows}, ensure_ascii=False))
+
+
+def decided(row: Row) -> str:
+    """A decision as a teacher is shown it: what was said before, and the reply."""
+    said = [f"{role}: {text}" for role, text in row.messages if role != "system"]
+    return "\n".join([*said, f"reply: {row.reply}"])
+
+
+def to_be_reasoned(rows: Sequence[Row]) -> list[str]:
+    """What `Generator.reasons` would send for `rows`."""
+    return [decided(row) for row in rows if _decides(row)]
 
 
 def write(
@@ -195,6 +231,10 @@ def _rows_schema(row: dict[str, Any], most: int) -> dict[str, Any]:
         "required": ["rows"],
         "additionalProperties": False,
     }
+
+
+def _decides(row: Row) -> bool:
+    return row.category == "decision" and row.thinking
 
 
 def _grounded(answer: str, text: str) -> bool:
