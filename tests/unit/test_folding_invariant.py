@@ -205,7 +205,8 @@ TestChat = Chat.TestCase
 
 @pytest.mark.parametrize("compression", _FOLDING)
 def test_fifty_foldings_in_a_row_lose_nothing(tmp_path: Path, compression: Compression) -> None:
-    house = make_house(tmp_path / "sessions.sqlite3", 420)
+    # marks close to each other, so that nearly every turn folds
+    house = make_house(tmp_path / "sessions.sqlite3", 420, high_mark=0.6, low_mark=0.5)
     house.backend.summarise = babble
     session = house.sessions.create().id
     foldings, turn = 0, 0
