@@ -45,6 +45,10 @@ class ModelSettings(_Section):
     gpu_layers: int = Field(default=-1, ge=-1)
     """Layers on the GPU, where the engine was built for one; -1 takes all."""
 
+    kv_cache: Literal["f16", "q8_0"] = "f16"
+    """How llama.cpp keeps what it has read: `q8_0` takes half of the memory of `f16` for a long context, and
+    more time on a CPU."""
+
     four_bit: bool = False
     """Load a model's folder (Hugging Face form) in 4 bits; needs a CUDA card and bitsandbytes."""
 

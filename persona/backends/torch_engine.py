@@ -21,6 +21,7 @@ from transformers.generation.logits_process import (
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
+from transformers.utils import logging
 
 from persona.backends.local import Aborted
 from persona.backends.tokens import byte_of_character, shared_prefix
@@ -167,6 +168,7 @@ def load(folder: Path, *, adapter: str, four_bit: bool, gpu: bool) -> Any:
     if four_bit and not cuda:
         raise ModelError("4 bits need a CUDA card", "set `model.four_bit` to false, or take a GGUF file")
     device = "cuda" if cuda else "mps" if gpu and torch.backends.mps.is_available() else "cpu"
+    logging.disable_progress_bar()
     packed = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",

@@ -479,3 +479,12 @@ def test_a_folder_that_cannot_be_opened_is_named(folder_backend: Backend, tmp_pa
         TransformersBackend(Path(folder_backend.info.path), ModelSettings(four_bit=True, gpu_layers=0))
     with pytest.raises(ModelError, match="JSON schema"):
         run(folder_backend, scene("Where?"), sampling(schema='{"type": "object"}'))
+
+
+def test_a_packed_cache_is_read_again_as_it_was_written(tiny_model_path: Path) -> None:
+    held = LlamaCppBackend(tiny_model_path, ModelSettings(threads=1, kv_cache="q8_0"))
+    prompt = scene("Where do you live?")
+    first, second = (run(held, prompt, sampling(temperature=0)) for _ in range(2))
+    held.close()
+    assert text_of(first) == text_of(second) != ""
+    assert usage_of(second).cached_tokens == usage_of(second).prompt_tokens - 1
