@@ -11,10 +11,13 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from persona.chat.branching import alternatives, put_in_force
-from persona.chat.events import TurnEvent, TurnFinished, TurnRequest
+from persona.chat.events import SamplingChanges, TurnEvent, TurnFinished, TurnRequest
 from persona.chat.store import SessionStore, Turn
 
 DRAFTS = 3
+
+WARMER = 0.3
+"""By how much the temperature rises from draft to draft: three that say the same are no choice."""
 
 
 class Answers(Protocol):
@@ -32,18 +35,26 @@ class Answers(Protocol):
 
 
 def drafts(
-    engine: Answers, request: TurnRequest, cancel: threading.Event, count: int = DRAFTS
+    engine: Answers,
+    request: TurnRequest,
+    cancel: threading.Event,
+    *,
+    temperature: float = 0.7,
+    count: int = DRAFTS,
 ) -> Iterator[TurnEvent]:
     """The events of `count` replies to one message, one after the other, each with a seed of its own.
 
-    Ends early when `cancel` is set. Raises as the engine does.
+    temperature: of the first, unless the request names one. Ends early when `cancel` is set. Raises as
+    the engine does.
     """
+    start = request.sampling.get("temperature", temperature)
     first = request.seed or 1
     session_id = None
     for number in range(count):
         if cancel.is_set():
             return
-        asked = replace(request, seed=first + number)
+        sampling: SamplingChanges = {**request.sampling, "temperature": start + number * WARMER}
+        asked = replace(request, seed=first + number, sampling=sampling)
         events = (
             engine.turn(asked, cancel)
             if session_id is None

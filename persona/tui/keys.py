@@ -182,7 +182,7 @@ def bindings(actions: Sequence[Action] = ACTIONS) -> list[BindingType]:
             a.footer or a.title,
             id=a.id,
             show=bool(a.footer),
-            priority=a.keys in _BEFORE_THE_FIELD,
+            priority=a.keys in _BEFORE_THE_FIELD or a.id.startswith("draft."),
             tooltip=f"{a.title}: {a.help}" if a.help else a.title,
         )
         for a in actions

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.widgets import Input, OptionList, TextArea
 
 from knowledge.people import Person
@@ -93,7 +93,9 @@ async def test_a_reply_is_drafted_chosen_changed_and_kept(engine: ScriptedEngine
         await wait_until(pilot, lambda: len(engine.regenerated) == 2)
         assert engine.requests[0].correspondent == "Jonas"
         await pilot.pause(0.2)
-        await pilot.press("alt+3", "end", "!", "ctrl+y")
+        pilot.app.post_message(Key("alt+3", "3"))  # as a terminal sends it
+        await wait_until(pilot, lambda: pilot.app.screen.query_one("#reply", TextArea).text == "maybe")
+        await pilot.press("end", "!", "ctrl+y")
         await wait_until(pilot, lambda: pilot.app.clipboard == "maybe!")
         (kept,) = corrections(engine.sessions)
         assert (kept.kept.text, kept.draft.text) == ("maybe!", "maybe")

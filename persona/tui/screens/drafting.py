@@ -144,7 +144,8 @@ class DraftScreen(ModalScreen[str | None]):
         self._feed = Feed(lambda: self.post_message(self.FeedReady()))
         if self._flush is not None:
             self._flush.resume()
-        start = partial(drafts, self._engine, request, self._cancel)
+        own = self._engine.backend.default_sampling(bool(request.thinking))
+        start = partial(drafts, self._engine, request, self._cancel, temperature=own.temperature)
         self.run_worker(partial(pump, start, self._feed), thread=True, group="drafts")
 
     async def on_draft_screen_feed_ready(self) -> None:

@@ -1,5 +1,6 @@
 """The scrolling page of a chat. Of a long one it holds the messages around what is in view, no more."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from textual.containers import VerticalScroll
@@ -75,7 +76,10 @@ class Conversation(VerticalScroll, can_focus=False):
         self._shown: list[Widget] = []
         self._first = 0
         self._earlier, self._later = More("▴", "earlier"), More("▾", "later")
-        self._bringing = False
+        self.bringing = False
+        """Whether turns are on their way to the page because the reader came near its edge."""
+        # the reader's keys and the nearness of an edge come from different tasks
+        self._changing = asyncio.Lock()
 
     def on_mount(self) -> None:
         self.anchor()
@@ -97,14 +101,15 @@ class Conversation(VerticalScroll, can_focus=False):
 
     async def fill(self, past: Sequence[MakeWidget], show: int | None = None) -> None:
         """Show these messages instead of what was there: the newest page, or the one around `show`."""
-        await self.remove_children()
-        self._past = list(past)
-        last = len(past) if show is None else min(len(past), show + PAGE // 2)
-        self._first = max(0, last - PAGE)
-        self._earlier, self._later = More("▴", "earlier"), More("▾", "later")
-        self._shown = [make() for make in self._past[self._first : last]]
-        await self.mount_all([self._earlier, *self._shown, self._later])
-        self._count()
+        async with self._changing:
+            await self.remove_children()
+            self._past = list(past)
+            last = len(past) if show is None else min(len(past), show + PAGE // 2)
+            self._first = max(0, last - PAGE)
+            self._earlier, self._later = More("▴", "earlier"), More("▾", "later")
+            self._shown = [make() for make in self._past[self._first : last]]
+            await self.mount_all([self._earlier, *self._shown, self._later])
+            self._count()
         if show is None:
             self.to_end()
         else:
@@ -128,31 +133,29 @@ class Conversation(VerticalScroll, can_focus=False):
 
     async def show_earlier(self, count: int = PAGE) -> None:
         """Bring some of the turns above, and keep the reader's place."""
-        first = max(0, self._first - count)
-        page = [make() for make in self._past[first : self._first]]
-        keep = self._kept_place()
-        with self.app.batch_update():
+        async with self._changing:
+            first = max(0, self._first - count)
+            page = [make() for make in self._past[first : self._first]]
+            keep = self._kept_place()
             await self.mount_all(page, after=self._earlier)
-            self._shown = [*page, *self._shown]
+            self._shown, far = [*page, *self._shown[: MOST - len(page)]], self._shown[MOST - len(page) :]
             self._first = first
-            await self._drop(self._shown[MOST:])
-            self._shown = self._shown[:MOST]
+            await self._drop(far)
             self._count()
-        self.call_after_refresh(keep)
+            self.call_after_refresh(keep)
 
     async def show_later(self, count: int = PAGE) -> None:
         """Bring some of the turns below, and keep the reader's place."""
-        page = [make() for make in self._past[self._last : self._last + count]]
-        keep = self._kept_place()
-        with self.app.batch_update():
+        async with self._changing:
+            page = [make() for make in self._past[self._last : self._last + count]]
+            keep = self._kept_place()
             await self.mount_all(page, before=self._later)
-            self._shown = [*self._shown, *page]
-            gone = max(0, len(self._shown) - MOST)
-            await self._drop(self._shown[:gone])
-            self._shown = self._shown[gone:]
+            gone = max(0, len(self._shown) + len(page) - MOST)
+            far, self._shown = self._shown[:gone], [*self._shown[gone:], *page]
             self._first += gone
+            await self._drop(far)
             self._count()
-        self.call_after_refresh(keep)
+            self.call_after_refresh(keep)
 
     async def to_oldest(self) -> None:
         """Go to the first turn of the chat."""
@@ -172,6 +175,7 @@ class Conversation(VerticalScroll, can_focus=False):
     def to_end(self) -> None:
         """Go to the last line shown and follow it."""
         self.anchor()
+        self.call_after_refresh(self.anchor)  # where the end is, is only known then
 
     def bring(self, widget: Widget) -> None:
         """Bring one message into view, and stop following the end."""
@@ -179,8 +183,8 @@ class Conversation(VerticalScroll, can_focus=False):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        if not self._bringing and self.is_attached and (self._near_first or self._near_last):
-            self._bringing = True
+        if not self.bringing and self.is_attached and (self._near_first or self._near_last):
+            self.bringing = True
             self.post_message(self.NearEdge())
 
     @property
@@ -201,8 +205,8 @@ class Conversation(VerticalScroll, can_focus=False):
 
     def _bring_more(self) -> None:
         """Go on as long as the reader is near an edge, a frame at a time."""
-        self._bringing = self.is_attached and (self._near_first or self._near_last)
-        if self._bringing:
+        self.bringing = self.is_attached and (self._near_first or self._near_last)
+        if self.bringing:
             self.post_message(self.NearEdge())
 
     async def _drop(self, widgets: Sequence[Widget]) -> None:
@@ -215,7 +219,12 @@ class Conversation(VerticalScroll, can_focus=False):
         if top is None or self._anchored_now:
             return lambda: None
         offset = top.virtual_region.y - self.scroll_y
-        return lambda: self.scroll_to(y=top.virtual_region.y - offset, animate=False, immediate=True)
+
+        def keep() -> None:
+            if top.parent is self:
+                self.scroll_to(y=top.virtual_region.y - offset, animate=False, immediate=True)
+
+        return keep
 
     @property
     def _anchored_now(self) -> bool:

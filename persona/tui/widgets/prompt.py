@@ -74,6 +74,9 @@ class Prompt(TextArea):
             event.prevent_default()
             self.post_message(self.Completing(event.key))
             return
+        if event.key.startswith("alt+"):
+            event.prevent_default()  # a terminal sends its letter along, which is no text
+            return
         # A priority binding would overtake letters typed just before it while the app is busy.
         if any(b.action == "send" for b in self._bindings.key_to_bindings.get(event.key, ())):
             event.stop()
