@@ -1,14 +1,15 @@
 """Feed every importer what no program wrote, guided by the lines it reaches.
 
-    python scripts/fuzz_importers.py [--minutes 60] [--only SOURCE] [--seed 0] [--keep FOLDER]
+    python scripts/fuzz_importers.py [--minutes 60] [--only SOURCE] [--keep FOLDER] [--samples FOLDER]
 
-Begins with the small export of each kind that the tests use. An input that reaches a new step from one line
-of the importers to another joins the corpus and is changed further. An input fails when anything is raised,
-when a record is not accounted for, when the archive cannot store what came out, or when it takes too long;
-it is kept in `--keep` as a folder to import, with the traceback beside it. Prints one line a minute, then the
-number of inputs and of failures; the exit code is 1 when there were any.
+Begins with the small exports of each kind that the tests use, and with the small files of a folder (real
+exports, say). An input that reaches a new step from one line of the importers to another joins the corpus
+and is changed further. An input fails when anything is raised, when a record is not accounted for, when the
+archive cannot store what came out, or when it takes too long; it is kept in `--keep` as a folder to import,
+with the traceback beside it. Prints one line a minute, then the number of inputs and of failures; the exit
+code is 1 when there were any.
 
-With `atheris` (pip install atheris) in the environment, `--atheris` lets libFuzzer choose the inputs.
+With the extra `fuzz` installed (atheris), `--atheris` lets libFuzzer choose the inputs.
 """
 
 import argparse
@@ -19,16 +20,19 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests/contract")]
+sys.path[:0] = [str(ROOT), *(str(ROOT / "tests" / part) for part in ("", "contract", "unit"))]
 
-from export_samples import write_folder, write_zip  # noqa: E402
+from export_samples import slack_record, write_folder, write_zip  # noqa: E402
+from test_import_discord_package import package  # noqa: E402
+from test_import_slack import slackdump_database  # noqa: E402
+from test_import_work import JIRA_CSV  # noqa: E402
 from test_importers import CASES, STRANGE, VALUES  # noqa: E402
 
 from knowledge.archive import Archive  # noqa: E402
@@ -121,17 +125,33 @@ def _written(folder: Path, files: Files) -> Path:
     return write_folder(folder / "in", files)
 
 
-def seeds(only: str) -> list[Files]:
-    """Every small export of the contract suite."""
+def seeds(only: str, samples: Path | None = None) -> list[Files]:
+    """Every small export of the contract suite, other forms of some, and the small files of a folder."""
+    exports: list[Mapping[str, str | bytes]] = [
+        files
+        for case in CASES
+        for files in (case.files, case.broken, case.nasty)
+        if only in ("", case.source)
+    ]
+    if not only:
+        exports += [package("2020"), package("2024"), {"export.csv": JIRA_CSV}, slack_database()]
+    for path in sorted(samples.rglob("*") if samples else ()):
+        if path.is_file() and path.stat().st_size <= LARGEST:
+            exports.append({path.name: path.read_bytes()})
     return [
         {
             name: text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
             for name, text in files.items()
         }
-        for case in CASES
-        for files in (case.files, case.broken, case.nasty)
-        if only in ("", case.source)
+        for files in exports
     ]
+
+
+def slack_database() -> dict[str, bytes]:
+    """An archive of slackdump."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = slackdump_database(Path(folder) / "x" / "slackdump.sqlite", slack_record())
+        return {path.name: path.read_bytes()}
 
 
 class Mutator:
@@ -231,10 +251,10 @@ def keep(folder: Path, files: Files, trouble: str) -> Path:
     return folder / name
 
 
-def fuzz(minutes: float, only: str, seed: int, kept: Path, scratch: Path) -> int:
+def fuzz(minutes: float, corpus: list[Files], seed: int, kept: Path, scratch: Path) -> int:
     """Returns how many inputs failed."""
     chance, watch, judge = random.Random(seed), Watch(), Judge(scratch)
-    mutator, corpus, failures = Mutator(chance), seeds(only), 0
+    mutator, failures = Mutator(chance), 0
     begun = told = time.monotonic()
     waiting = list(corpus)
     while (now := time.monotonic()) - begun < minutes * 60:
@@ -256,28 +276,30 @@ def fuzz(minutes: float, only: str, seed: int, kept: Path, scratch: Path) -> int
     return failures
 
 
-def with_atheris(minutes: float, only: str, seed: int, kept: Path, scratch: Path) -> None:
+def with_atheris(minutes: float, begin: list[Files], seed: int, kept: Path, scratch: Path) -> None:
     """libFuzzer keeps and chooses the inputs; never returns.
 
-    Two bytes before the content say which seed is changed, and which of its files. Half of the changes are
+    Three bytes before the content say which seed is changed, and which of its files. Half of the changes are
     ours, which know JSON and lines, half are libFuzzer's own.
     """
     import atheris  # type: ignore[import-not-found, unused-ignore]
 
-    begin, judge, failures = seeds(only), Judge(scratch), 0
+    judge, failures = Judge(scratch), 0
     mutator = Mutator(random.Random(seed))
     corpus = kept / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     for number, files in enumerate(begin):
         for place, name in enumerate(sorted(files)):
-            (corpus / f"seed-{number}-{place}").write_bytes(bytes([number, place]) + files[name])
+            (corpus / f"seed-{number}-{place}").write_bytes(
+                number.to_bytes(2, "big") + bytes([place]) + files[name]
+            )
     begun = told = time.monotonic()
 
     def one(data: bytes) -> None:
         nonlocal told, failures
-        files = begin[data[0] % len(begin)] if data else begin[0]
-        name = sorted(files)[data[1] % len(files)] if len(data) > 1 else sorted(files)[0]
-        files = {**files, name: data[2:]}
+        head = data[:3].ljust(3, b"\0")
+        files = begin[int.from_bytes(head[:2], "big") % len(begin)]
+        files = {**files, sorted(files)[head[2] % len(files)]: data[3:]}
         if trouble := judge.wrong(files):
             failures += 1
             keep(kept, files, trouble)
@@ -286,11 +308,11 @@ def with_atheris(minutes: float, only: str, seed: int, kept: Path, scratch: Path
             print(f"{(now - begun) / 60:.0f} min: {judge.inputs:,} inputs, {failures} failed", flush=True)
 
     def change(data: bytes, most: int, chance: int) -> bytes:
-        if chance % 2 or len(data) < 3:
+        if chance % 2 or len(data) < 4:
             changed: bytes = atheris.Mutate(data, most)
             return changed
-        file = {"": data[2:]}
-        return (data[:2] + mutator.changed(file, random.Random(chance).choice(begin))[""])[:most]
+        file = {"": data[3:]}
+        return (data[:3] + mutator.changed(file, random.Random(chance).choice(begin))[""])[:most]
 
     for module in [m for m in sys.modules.values() if (m.__name__ or "").startswith("knowledge.importers")]:
         for thing in list(vars(module).values()):
@@ -328,13 +350,15 @@ def main() -> int:
     parser.add_argument("--only", default="", help="one source, by its name")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--keep", type=Path, default=Path("fuzz-failures"))
+    parser.add_argument("--samples", type=Path, help="a folder whose small files are changed too")
     parser.add_argument("--atheris", action="store_true")
     args = parser.parse_args()
     args.keep.mkdir(parents=True, exist_ok=True)
+    begin = seeds(args.only, args.samples)
     with tempfile.TemporaryDirectory() as scratch:
         if args.atheris:
-            with_atheris(args.minutes, args.only, args.seed, args.keep, Path(scratch))
-        return 1 if fuzz(args.minutes, args.only, args.seed, args.keep, Path(scratch)) else 0
+            with_atheris(args.minutes, begin, args.seed, args.keep, Path(scratch))
+        return 1 if fuzz(args.minutes, begin, args.seed, args.keep, Path(scratch)) else 0
 
 
 if __name__ == "__main__":

@@ -74,7 +74,9 @@ def _message(record: Mapping[str, Any], place: str, report: ImportReport) -> Ite
 def _person(user: Mapping[str, Any]) -> Identity:
     login = str(user["login"])
     own = str(user.get("id") or login)
-    known = [login, str(user.get("name") or ""), str(user.get("email") or "")]
+    # the addresses that GitHub gives commits in place of a person's own: nobody else has them
+    hidden = [f"{part}@users.noreply.github.com".lower() for part in (f"{own}+{login}", login)]
+    known = [login, str(user.get("name") or ""), str(user.get("email") or ""), *hidden]
     return Identity(f"github:{own}", login, tuple(dict.fromkeys(name for name in known if name)))
 
 

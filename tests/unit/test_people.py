@@ -1,10 +1,20 @@
 """Accounts of one person in many sources."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from export_samples import discord_file, discord_record, mail_text, slack_files, slack_record, write_folder
+from export_samples import (
+    discord_file,
+    discord_record,
+    git_commit,
+    github_comment,
+    mail_text,
+    slack_files,
+    slack_record,
+    write_folder,
+)
 
 from knowledge.errors import ArchiveError
 from knowledge.memory import MemoryStore
@@ -79,3 +89,13 @@ def test_machines_that_write_for_many_are_nobody(store: MemoryStore, tmp_path: P
     files = slack_files(*talk, users=users)
     store.ingest([write_folder(tmp_path / "bots", files)])
     assert {frozenset({"slack:U8"}), frozenset({"slack:U9"})} <= accounts(store)
+
+
+def test_commits_with_the_address_that_github_gives_are_those_of_its_account(tmp_path: Path) -> None:
+    comment = github_comment("looks good", user={"login": "Mira", "id": 7, "type": "User"})
+    author = "Mira Sol <7+Mira@users.noreply.github.com>"
+    files = {"comments.json": json.dumps([comment]), "log.txt": git_commit("Mend the pier", author=author)}
+    store = MemoryStore(tmp_path / "knowledge")
+    store.ingest([write_folder(tmp_path / "in", files)])
+    assert accounts(store) == {frozenset({"github:7", "git:7+mira@users.noreply.github.com"})}
+    store.close()
