@@ -109,7 +109,7 @@ def prepare(
         thinkers = {
             "model": partial(rethink, model=source, notes=folder / "thinking.jsonl", progress=report),
             "teacher": partial(reasons, server=server, teacher=teacher, model=str(source), send_to=send_to,
-                               yes=yes, out=folder, report=report),
+                               yes=yes, out=folder, memory=memory, report=report),
         }  # fmt: skip
         made = making.prepare(
             memory,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,9 @@ from trainer.folders import training_dir
 from trainer.synthesis import generate as making
 from trainer.synthesis import permission, texts
 from trainer.synthesis.teacher import LocalTeacher, ServerTeacher, Teacher, TeacherError, host_of
+
+if TYPE_CHECKING:
+    from knowledge.memory import MemoryStore
 
 SEND_TO = "send-to.json"
 
@@ -76,15 +79,18 @@ def reasons(
     send_to: str | None,
     yes: bool,
     out: Path,
+    memory: "MemoryStore",
     report: Callable[[Progress], object],
 ) -> list[Row]:
-    """`rows` with reasons written by a teacher; they are sent as they would be written to the data set.
+    """`rows` with reasons written by a teacher; what leaves the machine has not even the owner's name.
 
     Raises PersonaError when nothing may be asked.
     """
-    allow(server, making.to_be_reasoned(rows), send_to=send_to, yes=yes)
+    leaves = bool(server and host_of(server))
+    redact = Redactor(Pseudonyms(memory.names(), memory.key()) if leaves else None)
+    allow(server, making.to_be_reasoned(rows, redact), send_to=send_to, yes=yes)
     with closing(_teacher(server, teacher, model)) as writes:
-        return making.Generator(writes, out, Redactor(), None, report).reasons(rows)
+        return making.Generator(writes, out, redact, None, report).reasons(rows)
 
 
 def allow(server: str | None, preview: Sequence[str], *, send_to: str | None, yes: bool) -> None:

@@ -88,7 +88,7 @@ class Generator:
         made: list[Row] = []
         for n, piece in enumerate(found, 1):
             task = _ASK_ABOUT.format(n=each)
-            for row in self._ask(row_id(self.teacher.name, piece.id), task, piece.text, schema):
+            for row in self._ask(row_id(self.teacher.name, piece.id, task), task, piece.text, schema):
                 question, answer = row["question"].strip(), row["answer"].strip()
                 if not _grounded(answer, piece.text):
                     self.tally.dropped["answer not in the text"] += 1
@@ -133,7 +133,7 @@ class Generator:
         return found
 
     def _reason(self, row: Row, schema: dict[str, Any]) -> str:
-        text = decided(row)
+        text = self.redact(decided(row))
         answer = self._ask(row_id(self.teacher.name, row.id), _REASON, text, schema)
         reason: str = answer[0]["reason"].strip() if answer else ""
         if reason and not _grounded(reason, text):
@@ -175,9 +175,9 @@ def decided(row: Row) -> str:
     return "\n".join([*said, f"reply: {row.reply}"])
 
 
-def to_be_reasoned(rows: Sequence[Row]) -> list[str]:
+def to_be_reasoned(rows: Sequence[Row], redact: Redactor) -> list[str]:
     """What `Generator.reasons` would send for `rows`."""
-    return [decided(row) for row in rows if _decides(row)]
+    return [redact(decided(row)) for row in rows if _decides(row)]
 
 
 def write(
