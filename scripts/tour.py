@@ -1,6 +1,6 @@
 """The tour of the README: one SVG that plays by itself, made of frames of the real app.
 
-    python scripts/tour.py [--model NAME_OR_PATH] [--out docs/tour.svg]
+    python scripts/tour.py [--model NAME_OR_PATH] [--home DIR] [--out docs/tour.svg]
 
 The sample twin, a real model, no terminal. Each frame is an SVG that Textual exports; they are stacked in one
 file, whose style sheet shows one after the other, so that it plays wherever an SVG image is shown, with no
@@ -98,14 +98,16 @@ def main() -> None:
     )
     options.add_argument("--model", help="a catalogue name or a GGUF file (default: the starter model)")
     options.add_argument("--out", type=Path, default=Path("docs/tour.svg"))
+    options.add_argument("--home", type=Path, help="one that `persona demo --home DIR` prepared")
     chosen = options.parse_args()
     stay_on_this_machine()
     start_logging()
     with tempfile.TemporaryDirectory(prefix="persona-tour-", ignore_cleanup_errors=True) as home:
         if chosen.model:
             os.environ["PERSONA_MODEL__NAME"] = chosen.model
-        enter(Path(home))
-        prepare(Path(home))
+        enter(chosen.home or Path(home))
+        if chosen.home is None:
+            prepare(Path(home))
         app = make_app(config.load())
         taken = asyncio.run(_run(app))
         app.room.close()

@@ -14,6 +14,7 @@ from knowledge.people import Person
 from persona.backends.base import ThinkingDelta
 from persona.config import Settings, TuiSettings
 from persona.errors import ModelError
+from persona.tui.fields import Field
 from persona.tui.screens.glass import Remembered
 from persona.tui.training import Run
 from persona.tui.widgets.prompt import Prompt
@@ -155,6 +156,13 @@ def test_glass_box(snap_compare: Compare, engine: ScriptedEngine, size: tuple[in
 
 # The other screens
 
+FIELDS = (
+    Field("model.name", "line", "starter", "A catalogue name, or a path to a GGUF file.", ""),
+    Field("model.context", "line", "4096", "Context window in tokens.", "PERSONA_MODEL__CONTEXT sets it"),
+    Field("chat.thinking", "switch", "true", "Let the model think before it answers.", "set"),
+    Field("chat.compression", "choice", "off", "How turns are folded.", "", ("off", "extractive")),
+)
+
 
 def over_the_chat(action: str, wait_for: str) -> Before:
     async def before(pilot: Pilot[Any]) -> None:
@@ -181,7 +189,7 @@ def over_the_chat(action: str, wait_for: str) -> Before:
         ("settings", "settings"),
         ("training", "chosen blind"),
     ],
-    ids=lambda value: value if value.isalpha() and len(value) < 9 else "",
+    ids=["partner", "compare", "draft", "sampling", "settings", "training"],
 )
 def test_screen(
     snap_compare: Compare,
@@ -195,6 +203,8 @@ def test_screen(
     engine.memory.known = [Person("Jonas Weber", False, ("b",), (), 120, when, when)]
     run = Run("starter-quality-1", tuple(3 - n / 20 for n in range(30)), True, {"step": 30, "steps": 30})
     monkeypatch.setattr("persona.tui.screens.training.runs", lambda: [run])
+    # the real ones change with every setting that is added
+    monkeypatch.setattr("persona.tui.screens.settings.fields", lambda: list(FIELDS))
     assert snap_compare(make_app(engine), terminal_size=size, run_before=over_the_chat(action, shown))
 
 

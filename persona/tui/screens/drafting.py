@@ -72,6 +72,7 @@ class DraftScreen(ModalScreen[str | None]):
     DraftScreen TextArea { height: 6; padding: 0 1; }
     DraftScreen #drafts { height: 1fr; min-height: 5; }
     DraftScreen.-narrow #drafts { layout: vertical; }
+    DraftScreen.-narrow TextArea { height: 4; }
     DraftScreen Footer { background: $surface; }
     """
 

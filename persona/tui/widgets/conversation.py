@@ -13,7 +13,7 @@ from persona.tui.widgets.fold import Fold
 
 MakeWidget = Callable[[], Widget]
 
-PAGE = 40
+PAGE = 20
 """Turns put on the page at once; a chat of thousands must open as fast as one of ten."""
 
 STEP = 2
@@ -22,7 +22,7 @@ STEP = 2
 AHEAD = 2
 """Screens of turns kept ready above and below what is in view."""
 
-MOST = 72
+MOST = 48
 """Turns on the page at most; those farthest from the reader go."""
 
 

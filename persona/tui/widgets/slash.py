@@ -15,7 +15,7 @@ class SlashMenu(OptionList, can_focus=False):
     DEFAULT_CSS = """
     SlashMenu {
         display: none; height: auto; max-height: 8; border: round $foreground 30%; background: $surface;
-        padding: 0 1; scrollbar-size-vertical: 1;
+        padding: 0 1; scrollbar-size-vertical: 1; text-wrap: nowrap; text-overflow: ellipsis;
     }
     SlashMenu > .option-list--option-highlighted { background: $primary 25%; color: $foreground; }
     """
