@@ -98,10 +98,10 @@ def begin(archive: Archive, plan: Forgetting) -> None:
 
 
 def unfinished(archive: Archive) -> Forgetting | None:
-    """What was begun and not brought to its end."""
+    """What was begun and not brought to its end; an empty plan where all is gone but bytes in the file."""
     note = archive.meta(_NOTE)
     if note is None:
-        return None
+        return None if archive.meta(_SCRUB) is None else Forgetting("id", "", ())
     data: dict[str, Any] = json.loads(note)
     fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
     return Forgetting(**fields)
@@ -120,11 +120,6 @@ def finish(archive: Archive) -> None:
     archive.scrub()
     with archive.writing() as db:
         db.execute("DELETE FROM meta WHERE name = ?", (_SCRUB,))
-
-
-def is_unscrubbed(archive: Archive) -> bool:
-    """Whether deleted bytes may still be in the file."""
-    return archive.meta(_SCRUB) is not None
 
 
 def _leave_tombstones(db: sqlite3.Connection, plan: Forgetting) -> None:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -177,6 +179,63 @@ def _die(*_: object) -> None:
     raise KeyboardInterrupt
 
 
+_KILLED = """
+import os, signal, sys
+from persona.cli.root import run
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def killed_at(place, args):
+    if child := os.fork():
+        return os.waitpid(child, 0)[1] == signal.SIGKILL
+    module, _, name = place.rpartition(".")
+    target = __import__("importlib").import_module(module.partition(":")[0])
+    if ":" in module:
+        target = getattr(target, module.partition(":")[2])
+    setattr(target, name, die)
+    run(args)
+    os._exit(3)
+
+first, *places = sys.argv[1:]
+assert killed_at(first, ["memory", "forget", "--person", "Lena Weber", "--mentions", "--yes"]), first
+for place in places:
+    assert killed_at(place, ["memory", "forget"]), place
+"""
+"""Runs the command in forks of one process, each killed (SIGKILL) where it comes to a place named."""
+
+
+def test_a_forgetting_killed_by_the_system_is_brought_to_its_end(
+    home: Path, exports: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = subprocess.run(
+        [sys.executable, "-c", _KILLED, "knowledge.forgetting.touch"],
+        check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    assert before.returncode == 0, before.stderr
+    with closing(MemoryStore(paths.knowledge_dir())) as memory:
+        assert memory.unfinished_forgetting() is None, "killed inside the transaction: nothing was begun"
+        assert len(memory.messages(author="Lena Weber")) == 3
+    places = [  # in the order in which they are come to
+        "persona.training_sets._replace",
+        "persona.chat.forgetting.unsummarise",
+        "persona.chat.store:SessionStore.scrub",
+        "shutil.rmtree",
+        "knowledge.memory:MemoryStore.finish_forgetting",
+        "knowledge.index:VectorIndex.take",
+        "knowledge.archive:Archive.scrub",
+    ]
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, *places], check=False, capture_output=True, text=True
+    )
+    assert killed.returncode == 0, killed.stderr
+    assert run(["memory", "forget", "--json"]) == 0
+    assert left_in(home, [*PLANTED, "lena weber", "lena@example.net"]) == {}
+    again = ingest(capsys, exports)
+    assert (again["imported"], again["skipped"]["forgotten"]) == (0, 4)
+    assert left_in(home, PLANTED) == {}
+
+
 def test_a_conversation_a_source_and_a_message_are_forgotten(
     home: Path, exports: list[Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,21 +258,103 @@ def test_what_cannot_be_forgotten_changes_nothing(home: Path, capsys: pytest.Cap
     assert set(PLANTED[:5]) <= {word for words in left_in(home, PLANTED).values() for word in words}
 
 
+NOOR = "Noor Haddad"
+NOORS = f"""\
+[03/04/2025, 09:00:00] {NOOR}: the {PLANTED[0]} is in the drawer with the stamps
+[03/04/2025, 09:01:00] Mira Sol: got it
+[03/04/2025, 09:02:00] {NOOR}: and never lend anybody the {PLANTED[1]}
+[13/04/2025, 09:05:00] Mira Sol: i asked Noor Haddad about the {PLANTED[2]} yesterday
+[13/04/2025, 09:06:00] Kofi Mensah: the gulls are back
+"""
+NOORS_MAIL = f"""\
+From noor.haddad@example.org Wed Apr 10 10:00:00 2025
+From: {NOOR} <noor.haddad@example.org>
+To: Mira Sol <mira.sol@example.org>
+Date: Thu, 10 Apr 2025 10:00:00 +0000
+Message-ID: <planted-one@example.org>
+Subject: The {PLANTED[3]}
+
+The {PLANTED[4]} stays with my aunt until the end of the summer.
+
+From mira.sol@example.org Fri Apr 11 10:00:00 2025
+From: Mira Sol <mira.sol@example.org>
+To: Kofi Mensah <kofi@example.com>
+Date: Fri, 11 Apr 2025 10:00:00 +0000
+Message-ID: <planted-two@example.org>
+In-Reply-To: <planted-one@example.org>
+Subject: Re: gulls
+
+Monday, then.
+
+> The {PLANTED[4]} stays with my aunt until the end of the summer.
+
+"""
+
+
 @pytest.mark.slow
 def test_a_person_of_the_sample_twin_is_forgotten(
-    sample_home: Path, persona_home: Path, capsys: pytest.CaptureFixture[str]
+    sample_home: Path, persona_home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Twelve words that only this person used, as what must not be left."""
+    """Twelve planted strings, and twelve words that only this person used, as what must not be left."""
     shutil.copytree(sample_home, persona_home)
+    chat, mail = tmp_path / "WhatsApp Chat with Noor Haddad.txt", tmp_path / "planted.mbox"
+    chat.write_text(NOORS, encoding="utf-8")
+    mail.write_text(NOORS_MAIL, encoding="utf-8")
     with closing(MemoryStore(paths.knowledge_dir())) as memory:
-        words = list(memory.plan_forgetting("person", "Noor Haddad", mentions=True).words)
+        memory.ingest([chat, mail], me=["Mira Sol"])
+        memory.embed_pending()
+        load_or_make(paths.card_file(), memory)
+        words = list(memory.plan_forgetting("person", NOOR, mentions=True).words)
         held = len(memory.messages(limit=None, include_all=True))
-    words = sorted(words, key=len)[-12:]
-    assert {w for found in left_in(persona_home, words).values() for w in found} == set(words)
-    gone = forget(capsys, "--person", "Noor Haddad", "--mentions")["messages"]
-    assert left_in(persona_home, [*words, "noor haddad", "noor.haddad@example.org"]) == {}
-    total = ingest(capsys, [paths.sample_dir() / name for name in ("slack_export.zip", "mail.mbox", "notes")])
-    assert (total["imported"], total["skipped"]["forgotten"] > 0) == (0, True)
-    assert left_in(persona_home, [*words, "noor haddad", "noor.haddad@example.org"]) == {}
+    _chat_about_noor(capsys)
+    dataset = paths.data_dir() / "training" / "dataset"
+    dataset.mkdir(parents=True)
+    rows = [_row(PLANTED[9], "x", NOOR), _row("Paint the boat.", "y")]
+    (dataset / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    (dataset / "report.md").write_text(f"{PLANTED[10]}\n", encoding="utf-8")
+    (paths.data_dir() / "ab" / "run").mkdir(parents=True)
+    (paths.data_dir() / "ab" / "run" / "rows.jsonl").write_text(PLANTED[11], encoding="utf-8")
     with closing(MemoryStore(paths.knowledge_dir())) as memory:
-        assert len(memory.messages(limit=None, include_all=True)) == held - gone
+        [first, *_] = memory.messages(author=NOOR, limit=None)
+    for name, source in (("twin-quality", first.id), ("other", "whatsapp:other")):
+        adapter = paths.data_dir() / "training" / "runs" / name
+        adapter.mkdir(parents=True)
+        (adapter / "sources.json").write_text(json.dumps({"sources": [source]}), encoding="utf-8")
+
+    words = [*sorted(set(words) - {w.casefold() for w in PLANTED}, key=len)[-12:], *PLANTED]
+    assert {w for found in left_in(persona_home, words).values() for w in found} == set(words)
+    done = forget(capsys, "--person", NOOR, "--mentions")
+    assert done["adapters"] == ["twin-quality"]
+    gone = [*words, "noor haddad", "noor.haddad@example.org"]
+    assert left_in(persona_home, gone) == {}
+    parts = [paths.sample_dir() / name for name in ("slack_export.zip", "mail.mbox", "notes")]
+    total = ingest(capsys, [*parts, chat, mail])
+    assert (total["imported"], total["skipped"]["forgotten"] > 0) == (0, True)
+    assert left_in(persona_home, gone) == {}
+    with closing(MemoryStore(paths.knowledge_dir())) as memory:
+        assert len(memory.messages(limit=None, include_all=True)) == held - done["messages"]
+
+
+def _chat_about_noor(capsys: pytest.CaptureFixture[str]) -> None:
+    """Real turns of the starter: one that is shown Noor's words, and some that tell of her."""
+    capsys.readouterr()
+    assert run(["ask", f"Where is the {PLANTED[0]}?", "--json", "--seed", "1"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    assert any(PLANTED[0] in m["text"] for m in shown["memories"]), "the planted message was shown"
+    told = [
+        f"My friend {NOOR} owns a {PLANTED[5]}.",
+        f"I owe {NOOR} a {PLANTED[6]}.",
+        f"{NOOR} wrote that the {PLANTED[7]} is hers.",
+    ]
+    for text in told:
+        assert run(["ask", text, "--session", shown["session"], "--json", "--seed", "1"]) == 0
+    capsys.readouterr()
+    with closing(open_sessions()) as store:
+        turns = store.turns(shown["session"])
+        store.add_summary(
+            shown["session"],
+            strategy="extractive",
+            turns=turns[2:4],
+            text=f"- (turn 2) user: My friend {NOOR} owns a {PLANTED[5]}.",
+        )
+        store.keep_draft(shown["session"], f"ask {NOOR} for the {PLANTED[8]}")
