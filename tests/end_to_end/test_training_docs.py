@@ -52,23 +52,16 @@ def test_the_python_door_as_it_is_documented(
     assert len(names["replies"]) == 1  # type: ignore[arg-type]
 
 
-def test_every_command_in_the_docs_exists() -> None:
+def test_every_command_in_the_docs_exists(capsys: pytest.CaptureFixture[str]) -> None:
     commands = [line for block in blocks("sh") for line in block.splitlines() if line.startswith("persona")]
     assert len(commands) > 8
     for line in commands:
         words = shlex.split(line.partition("  #")[0])[1:]
         options = [word for word in words if word.startswith("--")]
         depth = 2 if words[0] in ("train", "models") else 1
-        shown = _help(words[:depth])
+        assert root.run([*words[:depth], "--help"]) == 0, line
+        shown = capsys.readouterr().out
         assert all(re.search(rf"{option}\b", shown) for option in options), line
-
-
-def _help(words: list[str]) -> str:
-    from click.testing import CliRunner
-
-    found = CliRunner().invoke(root.root, [*words, "--help"])
-    assert found.exit_code == 0, words
-    return found.output
 
 
 @pytest.mark.slow

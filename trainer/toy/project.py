@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from persona import paths
-from persona.chat.compressor import extract
+from persona.chat.compressor import SHARE, extract
 from persona.chat.turns import Turn, TurnRole
 from trainer import hardware, presets
 from trainer import run as running
@@ -103,14 +103,21 @@ def verdict(tests: dict[str, Any]) -> str:
 
 
 def compress(rows: Sequence[Row], count: Callable[[str], int]) -> Compressed:
-    """The rows as one conversation, cut down to `KEPT` of its tokens by the chat's extractive compressor."""
-    turns = [turn for n, row in enumerate(rows, 1) for turn in _turns(n, row)]
-    before = sum(count(f"{turn.role}: {turn.text}\n") for turn in turns)
-    lines = [str(line) for line in extract(turns, int(before * KEPT), count)]
-    kept = "\n".join(lines).casefold()
-    proofs = [word for row in rows for word in row.expect if word.casefold() in row.reply.casefold()]
-    lost = tuple(dict.fromkeys(word for word in proofs if word.casefold() not in kept))
-    return Compressed(before, sum(count(f"{line}\n") for line in lines), len(set(proofs)), lost)
+    """The rows as one conversation whose oldest turns are folded, as in a chat, until `KEPT` is left."""
+    said = [_turns(n, row) for n, row in enumerate(rows, 1)]
+    costs = [sum(count(f"{turn.role}: {turn.text}\n") for turn in turns) for turns in said]
+    before = sum(costs)
+    for folded in range(1, len(said) + 1):
+        oldest = [turn for turns in said[:folded] for turn in turns]
+        lines = [str(line) for line in extract(oldest, int(SHARE * sum(costs[:folded])), count)]
+        after = sum(count(f"{line}\n") for line in lines) + sum(costs[folded:])
+        if after <= KEPT * before:
+            break
+    kept = "\n".join([*lines, *(turn.text for turns in said[folded:] for turn in turns)]).casefold()
+    proofs = {word for row in rows for word in row.expect if word.casefold() in row.reply.casefold()}
+    return Compressed(
+        before, after, len(proofs), tuple(sorted(w for w in proofs if w.casefold() not in kept))
+    )
 
 
 def markdown(figures: dict[str, Any]) -> str:
