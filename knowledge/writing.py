@@ -6,10 +6,11 @@ adds to an unchanged message (that it opened a thread) is filled in.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, overload
 
 from knowledge.records import UNRESOLVED, ImportReport, Kind, Message
@@ -19,15 +20,19 @@ _COLUMNS = (
     "key, id, conversation, author, kind, sent_at, sent_offset, text, thread, reply_to, raw, edited_at, "
     "flags, exported_at"
 )
-_UPSERT = f"""
-    INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (key) DO UPDATE SET
+_INSERT = f"INSERT INTO messages ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_REPLACE = f"""
+    {_INSERT} ON CONFLICT (key) DO UPDATE SET
         conversation = excluded.conversation, author = excluded.author, kind = excluded.kind,
         sent_at = excluded.sent_at, sent_offset = excluded.sent_offset, text = excluded.text,
         thread = COALESCE(excluded.thread, thread), reply_to = COALESCE(excluded.reply_to, reply_to),
         raw = excluded.raw, edited_at = excluded.edited_at, flags = excluded.flags
 """
 _LAST_KEY = "SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'messages'"
+_STRINGS = tuple(
+    map(attrgetter, ("id", "conversation_id", "conversation", "text", "thread", "reply_to", "raw"))
+)
+_KINDS = {kind: kind.value for kind in Kind}
 _MICROSECOND = timedelta(microseconds=1)
 _MINUTE = timedelta(minutes=1)
 _ASK = 500
@@ -68,14 +73,14 @@ def write(db: sqlite3.Connection, messages: Sequence[Message], report: ImportRep
     places = _conversation_keys(db, messages)
     batch = _merge(_stored(db, [m.id for m in messages]), messages, report)
     (last,) = db.execute(_LAST_KEY).fetchone()
-    keyed = [(key, m) for key, m in enumerate(batch.new.values(), last + 1)]
-    keyed += [(old.key, m) for old, m in batch.changed.values()]
+    new = [_row(key, m, places, people) for key, m in enumerate(batch.new.values(), last + 1)]
+    changed = [_row(old.key, m, places, people) for old, m in batch.changed.values()]
     unsaid = [(old.key, old.text) for old, _ in batch.changed.values() if _is_speech(old)]
     said = [(old.key, m.text) for old, m in batch.changed.values() if _is_speech(m)]
     # external content: the index must be told the old words before they are gone
     db.executemany("INSERT INTO words (words, rowid, text) VALUES ('delete', ?, ?)", unsaid)
-    rows = [_row(key, m, places[m.conversation_id], people[m.author.id]) for key, m in keyed]
-    db.executemany(_UPSERT, rows)
+    db.executemany(_INSERT, new)
+    db.executemany(_REPLACE, changed)
     db.executemany("UPDATE messages SET thread = ?, reply_to = ? WHERE key = ?", batch.completed)
     db.executemany("UPDATE messages SET exported_at = ? WHERE key = ?", batch.seen)
     db.executemany("INSERT INTO words (rowid, text) VALUES (?, ?)", said)
@@ -84,7 +89,7 @@ def write(db: sqlite3.Connection, messages: Sequence[Message], report: ImportRep
     waiting = dict.fromkeys(key for key, _ in (*said, *unsaid))
     db.executemany("INSERT OR REPLACE INTO waiting (message) VALUES (?)", [(key,) for key in waiting])
     db.execute("INSERT INTO waiting (message) SELECT key FROM speech WHERE key > ?", (last,))
-    if keyed or batch.completed:
+    if new or changed or batch.completed:
         touch(db)
 
 
@@ -128,9 +133,10 @@ def _merge(stored: dict[str, _Old], messages: Sequence[Message], report: ImportR
 def _storable(messages: Sequence[Message]) -> Sequence[Message]:
     """The messages without lone surrogates, which SQLite cannot hold."""
     try:
-        for m in messages:
-            f"{m.id}{m.conversation_id}{m.conversation}{m.text}{m.thread}{m.reply_to}{m.raw}".encode()
-            "".join((m.author.id, m.author.name, *m.author.aliases)).encode()
+        for strings in _STRINGS:
+            "".join([string for string in map(strings, messages) if string]).encode()
+        for author in {m.author.id: m.author for m in messages}.values():
+            "".join((author.id, author.name, *author.aliases)).encode()
     except UnicodeEncodeError:
         return [_mended(m) for m in messages]
     return messages
@@ -217,12 +223,12 @@ def _conversation_keys(db: sqlite3.Connection, messages: Sequence[Message]) -> d
     return dict(_among(db, "SELECT id, key FROM conversations WHERE id", list(places)))
 
 
-def _row(key: int, m: Message, conversation: int, author: int) -> tuple[Any, ...]:
+def _row(key: int, m: Message, places: Mapping[str, int], people: Mapping[str, int]) -> tuple[Any, ...]:
     offset = m.sent_at.utcoffset()
     return (
-        key, m.id, conversation, author, m.kind.value, micro(m.sent_at), offset // _MINUTE if offset else 0,
-        m.text, m.thread, m.reply_to, m.raw, micro(m.edited_at), " ".join(m.flags),
-        _export_time(m.exported_at),
+        key, m.id, places[m.conversation_id], people[m.author.id], _KINDS[m.kind], micro(m.sent_at),
+        offset // _MINUTE if offset else 0, m.text, m.thread, m.reply_to, m.raw, micro(m.edited_at),
+        " ".join(m.flags), _export_time(m.exported_at),
     )  # fmt: skip
 
 

@@ -174,7 +174,7 @@ def test_a_name_follows_the_latest_export(archive: Archive) -> None:
 
 
 def test_a_batch_is_stored_whole_or_not_at_all(archive: Archive) -> None:
-    broken = said(2, "b", raw=object())
+    broken = replace(said(2, "b"), text=None)  # type: ignore[arg-type]
     with pytest.raises(sqlite3.Error):
         archive.add([said(1, "a"), broken], ImportReport("x", "slack"))
     assert archive.messages() == []
