@@ -6,7 +6,6 @@ be on this machine (another one's port can be forwarded).
 """
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,11 +57,15 @@ def open_server(address: str, tenant: str) -> Any:
 
 
 def _make_tenant(admin: Any, tenant: str) -> None:
-    from chromadb.errors import UniqueConstraintError
+    from chromadb.errors import NotFoundError
 
-    with suppress(UniqueConstraintError):
+    try:
+        admin.get_tenant(tenant)
+    except NotFoundError:
         admin.create_tenant(tenant)
-    with suppress(UniqueConstraintError):
+    try:
+        admin.get_database(_DATABASE, tenant)
+    except NotFoundError:
         admin.create_database(_DATABASE, tenant)
 
 

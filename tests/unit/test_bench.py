@@ -70,7 +70,8 @@ def test_a_bench_tells_all_it_promises_and_compares(
     assert [row["messages"] for row in found["retrieval"]] == [12, 30]
     html = page.read_text(encoding="utf-8")
     assert html.count("<svg") == 3
-    assert "http" not in html
+    assert "http:" not in html
+    assert "https:" not in html
 
     found["prefill_tps"] *= 2
     earlier.write_text(json.dumps(found), encoding="utf-8")
