@@ -36,6 +36,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +247,7 @@ def compare(turns: int, budget: int, seed: int) -> dict[str, Row]:
     talk, most = script(turns, seed), int(SUMMARY_SHARE * budget)
     kept = int(ChatSettings().low_mark * budget)
     with closing(LlamaCppBackend(paths.starter_model(), ModelSettings(threads=1))) as backend:
-        count = backend.count_tokens
+        count = lru_cache(maxsize=None)(backend.count_tokens)
         whole = Row()
         prompts = Prompts(whole, count)
         for n in range(len(talk)):

@@ -24,6 +24,9 @@ _ASK = "Write the summary lines."
 _TURN_CHARACTERS = 600
 """A turn is shown cut to this: what is not in it is quoted from the turn itself."""
 
+_MOST_READ = 2000
+"""Tokens that one call reads, seconds on a slow machine: what it is not shown is quoted from the turns."""
+
 _SEED = 0
 
 
@@ -37,11 +40,11 @@ def summary_prompt(turns: Sequence[Turn]) -> Prompt:
 def write(backend: Backend, turns: Sequence[Turn], tokens: int, cancel: threading.Event) -> str | None:
     """What the model writes about `turns` in at most `tokens`; None when `cancel` ended it.
 
-    The newest turns that do not fit the model's context are not shown to it. Raises ModelError as the
+    The newest turns that do not fit what one call reads are not shown to it. Raises ModelError as the
     backend does.
     """
     shown = list(turns)
-    room = window_of(backend.info) - tokens
+    room = min(window_of(backend.info) - tokens, _MOST_READ)
     while shown and backend.count_prompt(summary_prompt(shown)) >= room:
         shown = shown[: len(shown) * 3 // 4]
     if not shown:

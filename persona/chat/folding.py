@@ -1,7 +1,8 @@
 """Folding: turns leave the prompt, and a frozen summary takes their place.
 
-A summary is made of its original turns, at every level, and checked against them; it is never made of
-summaries. At most one model call a fold, and only when there is time for one.
+A summary is made of its original turns, at every level, and checked against them; of merged summaries it
+takes only what a model had written and their turns still hold. At most one model call a fold and in eight
+turns, and only when there is time for one.
 """
 
 import logging
@@ -27,6 +28,9 @@ _LEAST_SUMMARY_TOKENS = 48
 
 _MERGED = 0.75
 """Most that summaries merged into one may take of what they took before, however many facts they tell."""
+
+_ASKED_EVERY = 8
+"""Turns in which the model is asked once at most: by the fold that takes the first of them."""
 
 _MODEL_SHARE = 0.7
 """Most of a summary that a model's lines may take: the rest is for facts they left out."""
@@ -78,9 +82,10 @@ class Folder:
         folded = sum(self._counter.turn(t.id, t.text) for t in turns)
         wanted = max(int(folded * compressor.SHARE), _LEAST_SUMMARY_TOKENS, self._facts_cost(job, turns))
         tokens = min(wanted, job.limit // 2)
+        asks = any(turn.number % _ASKED_EVERY == 1 for turn in turns)
         # The one call goes to the block that will stand: a merge reads these turns again at once.
         merges = self._standing(job) + tokens > job.limit
-        written = self._write(job, turns, tokens, asks=not merges)
+        written = self._write(job, turns, tokens, asks=asks and not merges)
         self._sessions.add_summary(
             job.session_id,
             strategy=job.strategy,
@@ -90,7 +95,7 @@ class Folder:
             dropped=written.dropped,
             note=written.note,
         )
-        self._merge(job, asks=merges)
+        self._merge(job, asks=asks and merges)
 
     def _merge(self, job: Job, *, asks: bool) -> None:
         """Merge the oldest summaries of the lowest level, from their original turns, until all fit."""
@@ -102,10 +107,11 @@ class Folder:
             turns = [t for t in self._sessions.turns(job.session_id) if t.id in wanted]
             turns = self._facts.corrected(turns)
             tokens = min(max(size // 2, self._facts_cost(job, turns)), int(_MERGED * size))
+            known = [line for s in merged if s.made_by != "extractive" for line in parse(s.text)]
             try:
-                written = self._write(job, turns, tokens, asks=asks)
+                written = self._write(job, turns, tokens, asks=asks, known=known)
             except Interrupted:
-                written = self._write(job, turns, tokens, asks=False)
+                written = self._write(job, turns, tokens, asks=False, known=known)
             asks = False
             self._sessions.add_summary(
                 job.session_id,
@@ -122,15 +128,20 @@ class Folder:
         standing = self._sessions.summaries(job.session_id, job.strategy)
         return self._counter.texts([s.text for s in standing if s.text])
 
-    def _write(self, job: Job, turns: Sequence[Turn], tokens: int, *, asks: bool) -> Written:
-        """Lines on `turns`: the model's where it may be asked and they hold, quotes for the rest."""
+    def _write(
+        self, job: Job, turns: Sequence[Turn], tokens: int, *, asks: bool, known: Sequence[Line] = ()
+    ) -> Written:
+        """Lines on `turns`: the model's where it may be asked and they hold, else those it wrote before
+        (`known`); quotes for the rest."""
         lines: list[Line] = []
         dropped, note = 0, ""
         if job.strategy == "abstractive":
+            share = int(tokens * _MODEL_SHARE)
             if asks and job.cancel is not None:
-                lines, dropped, note = self._ask(turns, int(tokens * _MODEL_SHARE), job.cancel)
-            else:
-                note = "no model call left in this fold" if job.cancel else "no quiet moment for the model"
+                lines, dropped, note = self._ask(turns, share, job.cancel)
+            lines = lines or self._holding(known, turns, share)
+            if not lines and not note:
+                note = "too soon to ask the model again" if job.cancel else "no quiet moment for the model"
         spent = self._counter.texts([str(line) for line in lines])
         quotes = compressor.extract(
             turns, tokens - spent, self._counter.text, self._known(job, turns), told=lines
@@ -140,6 +151,16 @@ class Folder:
         text = "\n".join(str(line) for line in sorted([*lines, *kept], key=lambda line: line.numbers[0]))
         made_by: Author = "extractive" if not lines else "mixed" if kept else "abstractive"
         return Written(text, made_by, dropped, note)
+
+    def _holding(self, known: Sequence[Line], turns: Sequence[Turn], tokens: int) -> list[Line]:
+        """The newest of `known` that `turns` hold and that fit."""
+        said = by_number(turns)
+        kept: list[Line] = []
+        for line in reversed(known):
+            fits = self._counter.texts([str(other) for other in (*kept, line)]) <= tokens
+            if fits and grounded(line, said):
+                kept.append(line)
+        return kept
 
     def _ask(
         self, turns: Sequence[Turn], tokens: int, cancel: threading.Event

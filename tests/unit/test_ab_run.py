@@ -11,7 +11,8 @@ from queued_backend import QueuedBackend
 
 from persona.backends.base import Prompt, Sampling
 from persona.config import ChatSettings, MemorySettings, ModelSettings, Settings
-from persona.lab.ab import arms, figures, page, plots
+from persona.lab import plots
+from persona.lab.ab import arms, figures, page
 from persona.lab.ab.run import ArmResult, Course, run, unfinished
 from persona.lab.ab.script import Probe, Say, Script
 
