@@ -117,6 +117,19 @@ def test_the_model_is_asked_once_a_fold_at_most_and_the_turns_are_data(tmp_path:
         assert "<|im_end|>" not in asked
 
 
+def test_however_often_it_folds_the_model_is_asked_once_in_eight_turns_and_its_lines_stay(
+    tmp_path: Path,
+) -> None:
+    house = make_house(tmp_path / "sessions.sqlite3", 420, high_mark=0.6, low_mark=0.5)
+    house.backend.summarise = repeat
+    session_id = chat(house, 40, compression="abstractive")
+    made = summaries(house, session_id)
+    assert sum(s.level == 1 for s in made) >= 15
+    assert 3 <= len(house.summary_prompts) <= 40 / 8
+    assert re.search(r"- \(turn \d+\) user: friend number \d+ called Person\d+", block(house))
+    assert any(s.note == "too soon to ask the model again" for s in made)
+
+
 def test_without_a_quiet_moment_quotes_are_taken_and_it_is_said(house: House) -> None:
     house.backend.summarise = repeat
     session_id = None
