@@ -24,6 +24,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -184,10 +185,11 @@ def _port(server: "subprocess.Popen[str]") -> int:
 
 def _until_healthy(port: int) -> None:
     for _ in range(600):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-        connection.request("GET", "/health")
-        if connection.getresponse().status == 200:
-            return
+        with suppress(OSError):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+            connection.request("GET", "/health")
+            if connection.getresponse().status == 200:
+                return
         time.sleep(0.2)
     raise SystemExit("the model was not loaded within two minutes")
 

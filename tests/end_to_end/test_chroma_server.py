@@ -71,6 +71,7 @@ def cost(found: object) -> int:
     return sum(map(len, memory_lines(found))) // 4  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_served_vectors_find_what_embedded_ones_find(
     sample_memory: MemoryStore, sample_home: Path, chroma: str, tmp_path: Path
 ) -> None:

@@ -52,7 +52,7 @@ def test_tokens_that_fill_a_vocabulary_up_do_not_change_how_text_is_cut() -> Non
 def test_a_bench_tells_all_it_promises_and_compares(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sizes = ["--shape", "tiny", "--runs", "2", "--tokens", "6", "--turns", "2,9", "--archives", "12,30"]
+    sizes = ["--shape", "tiny", "--runs", "2", "--tokens", "6", "--turns", "2,9", "--archives", "20"]
     page, earlier = tmp_path / "page.html", tmp_path / "earlier.json"
     assert run(["bench", *sizes, "--html", str(page), "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -67,7 +67,7 @@ def test_a_bench_tells_all_it_promises_and_compares(
     assert all(row["cached_tokens"] > 0 for row in found["ttft_by_turn"])
     assert len(found["overhead"]) == 2
     assert all(pair["memories"] for pair in found["overhead"]), "retrieval is part of a turn"
-    assert [row["messages"] for row in found["retrieval"]] == [12, 30]
+    assert [row["messages"] for row in found["retrieval"]] == [20]
     html = page.read_text(encoding="utf-8")
     assert html.count("<svg") == 3
     assert "http:" not in html
