@@ -375,15 +375,16 @@ def test_an_evaluation_wants_the_data_set_that_was_trained_on(tiny_model_path: P
     assert run_dir(result.folder.name) == result.folder
 
 
+@pytest.mark.slow
 def test_questions_alone_are_evaluated_without_a_manner(tiny_model_path: Path, tmp_path: Path) -> None:
     folder = tmp_path / "questions"
     files.write(folder / files.TRAIN, [row(n, category="fact", expect=("porto",)) for n in range(4)])
     files.write(folder / files.TEST, [row(n, category="fact", expect=("porto",)) for n in range(9, 11)])
     result = train(folder, tiny_model_path, replace(QUICK, max_steps=1))
-    figures = evaluate.evaluate(result.folder, [])
+    figures = evaluate.evaluate(result.folder, [], limit=1)
     assert figures["style_gain"] is None
     assert "manner" not in figures["verdict"]
-    assert figures["asked"]["facts"] == 2
+    assert figures["asked"]["facts"] == 1
 
 
 SCHEMA = {"type": "object", "properties": {"who": {"type": "string"}}, "required": ["who"]}
@@ -427,28 +428,21 @@ SECRETS = ("ghp_" + "a1B2" * 9, "4111 1111 1111 1111")
 
 def test_a_planted_secret_reaches_no_file_of_a_training(tmp_path: Path, tiny_model_path: Path) -> None:
     """Rows of others may hold some: neither weights nor logs nor reports may see them."""
-    folder = write_data(tmp_path / "dataset")
-    for name in (files.TRAIN, files.TEST):
-        planted = [
-            {"messages": [{"role": "user", "content": f"the card is {SECRETS[1]}"},
-                          {"role": "assistant", "content": f"use {SECRETS[0]}, week {n} {name}"}]}
-            for n in range(2)
-        ]  # fmt: skip
-        with (folder / name).open("a") as out:
-            out.write("".join(json.dumps(line) + "\n" for line in planted))
-    said: list[str] = []
-    result = train(folder, tiny_model_path, replace(QUICK, max_steps=1), say=said.append)
-    figures = evaluate.evaluate(result.folder, [])
-    assert any("[removed: " in sample["message"] for sample in figures["samples"])
+    folder = tmp_path / "dataset"
+    folder.mkdir()
+    for name, count in ((files.TRAIN, 3), (files.TEST, 1)):
+        lines = [
+            {"input": f"card {SECRETS[1]}, {name} {n}", "output": f"use {SECRETS[0]}"} for n in range(count)
+        ]
+        (folder / name).write_text("\n".join(json.dumps(line) for line in lines))
+    result = train(folder, tiny_model_path, replace(QUICK, max_steps=1))
+    (sample,) = evaluate.evaluate(result.folder, [])["samples"]
+    assert "[removed: " in sample["message"]
+    assert "[removed: " in sample["right"]
     written = [f for f in paths.data_dir().parent.rglob("*") if f.is_file()]
     assert any(f.name == "evaluation.html" for f in written)
     for file in written:
-        for secret in SECRETS:
-            assert secret.encode() not in file.read_bytes(), file
-    shown = Encoder(as_folder(tiny_model_path))
-    assert not any(
-        secret in shown.said(row) for row in files.read(folder / files.TRAIN) for secret in SECRETS
-    )
+        assert not any(secret.encode() in file.read_bytes() for secret in SECRETS), file
 
 
 # Several processes
