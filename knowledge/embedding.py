@@ -82,7 +82,7 @@ def precision() -> AbstractContextManager[object]:
     import torch
 
     # older PyTorch cannot tell, and stays as it is
-    able = getattr(torch.cpu, "get_capabilities", dict)()
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     quick = able.get("avx512_bf16") or able.get("amx_bf16")
     return torch.autocast("cpu", dtype=torch.bfloat16) if quick else nullcontext()
 

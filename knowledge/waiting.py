@@ -60,4 +60,5 @@ class Waiting:
             last = rows[-1][0]
             found.append(np.array(rows, dtype=np.int64))
         pairs = np.concatenate(found)
-        return pairs[np.argsort(pairs[:, 1], kind="stable"), 0]
+        keys: NDArray[np.int64] = pairs[np.argsort(pairs[:, 1], kind="stable"), 0]
+        return keys
