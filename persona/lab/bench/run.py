@@ -106,7 +106,10 @@ def _model(plan: Plan, report: Report) -> Path:
         raise ModelError(
             "a model behind a server cannot be measured here", "give a GGUF file, or leave it out"
         )
-    return models.resolve(plan.model)
+    path = models.resolve(plan.model)
+    if path.is_dir():
+        raise ModelError("only llama.cpp is measured here", "give a GGUF file, or leave it out")
+    return path
 
 
 def _about(plan: Plan, backend: Backend, settings: Settings) -> dict[str, Any]:

@@ -62,7 +62,8 @@ def verdict(name: str, weight: Weight, found: Probed, ram: int, graphics: int) -
     if share > gates.MOST_MEMORY:
         return Check(name, "warn", detail, "it takes over half of the memory: choose a smaller model")
     if grade == "slow":
-        return Check(name, "warn", detail, "choose a smaller one: `persona models list`, or `starter`")
+        remedy = "close other programs, or choose a smaller model: `persona models list`"
+        return Check(name, "warn", detail, remedy)
     return Check(name, "ok", detail)
 
 
@@ -71,7 +72,7 @@ def _weight(name: str) -> Weight:
     if entry is not None and entry.bytes:
         return Weight(entry.name, entry.bytes, int(entry.memory_gb * 1e9))
     path = models.resolve(name)
-    size = path.stat().st_size
+    size = int(models.info(path).details["size_bytes"])
     return Weight(entry.name if entry else path.name, size, int(size * _OVER_FILE))
 
 

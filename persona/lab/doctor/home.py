@@ -80,7 +80,8 @@ def _model(settings: Settings) -> Check:
         with closing(models.open_backend(settings.model)) as backend:
             return Check("model", "ok", f"{backend.info.name} at {backend.info.path}")
     path = models.resolve(settings.model.name)
-    return Check("model", "ok", f"{settings.model.name}: {path}, {path.stat().st_size / 2**20:.0f} MiB")
+    size = int(models.info(path).details["size_bytes"])
+    return Check("model", "ok", f"{settings.model.name}: {path}, {size / 2**20:.0f} MiB")
 
 
 def _knowledge(settings: Settings) -> Iterator[Check]:

@@ -26,7 +26,8 @@ def _amx() -> Check:
 def amx_verdict(found: Probed) -> Check:
     """What a plain engine's end means."""
     if not found.died_of:
-        return Check("amx", "ok", "llama.cpp's AMX kernels work")
+        works = "llama.cpp's AMX kernels work" if found.tokens_per_second else "too busy to try its kernels"
+        return Check("amx", "ok", works)
     detail = f"llama.cpp's AMX kernels end a program here ({found.died_of}); this one leaves them off"
     return Check("amx", "warn", detail, "none for this program; others: llama.cpp's `--no-repack`")
 
