@@ -54,7 +54,7 @@ async def frames(pilot: Pilot[None]) -> list[str]:
     app.screen.query_one(Prompt).replace_with("/")
     await pilot.pause(0.3)
     take()
-    await pilot.press("escape", "ctrl+u", "ctrl+s", *"live")
+    await pilot.press("escape", "ctrl+u", "ctrl+s", *"dog")
     await pilot.pause(0.5)
     take()
     await pilot.press("escape")

@@ -3,8 +3,9 @@
 from textual.widgets import Footer
 
 from persona.config import ChatSettings, MemorySettings, Settings
-from persona.tui.keys import ACTIONS, GLASS_ACTIONS, SESSION_ACTIONS
+from persona.tui.keys import ACTIONS, ALL
 from persona.tui.screens.help import HelpScreen
+from persona.tui.widgets.messages import TwinMessage
 from tui.conftest import chat, make_app, opened, screen_text, text_of, wait_until, write
 from tui.scripted import ScriptedEngine
 
@@ -49,11 +50,11 @@ async def test_the_head_says_that_this_is_the_starter_model(engine: ScriptedEngi
 
 
 async def test_help_names_every_key(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=(100, 90)) as pilot:
+    async with make_app(engine).run_test(size=(100, 130)) as pilot:
         await opened(pilot)
         await pilot.press("f1")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
-        for action in (*ACTIONS, *SESSION_ACTIONS, *GLASS_ACTIONS):
+        for action in (action for _, actions in ALL for action in actions):
             assert action.keys in screen_text(pilot)
         await pilot.press("escape")
         await wait_until(pilot, lambda: pilot.app.screen is chat(pilot))
@@ -95,3 +96,39 @@ async def test_the_footer_offers_what_can_be_done_now(engine: ScriptedEngine) ->
         engine.end()
         await wait_until(pilot, lambda: "Again" in text_of(footer))
         assert "Stop" not in text_of(footer)
+
+
+async def test_every_action_of_the_palette_runs_and_gives_the_chat_back(engine: ScriptedEngine) -> None:
+    session = engine.sessions.create()
+    asked = engine.sessions.add_user(session.id, "how?")
+    engine.sessions.add_reply(session.id, asked.number, text="```\nls\n```", status="complete")
+    async with make_app(engine, session_id=session.id).run_test(size=WIDE) as pilot:
+        screen = await opened(pilot)
+        await wait_until(pilot, lambda: "ls" in screen_text(pilot))
+        for action in ACTIONS:
+            name, _, _ = action.action.partition("(")
+            assert name.startswith("app.") or hasattr(screen, f"action_{name}"), action.id
+            if name in ("regenerate", "delete_session", "new_session", "fork"):
+                continue  # they leave this chat: tested by themselves
+            await screen.run_action(action.action)
+            await pilot.pause()
+            while pilot.app.screen is not screen:
+                await pilot.press("escape")
+        assert "ls" in screen_text(pilot)
+
+
+async def test_a_reply_goes_on_through_another_theme_and_another_size(engine: ScriptedEngine) -> None:
+    async with make_app(engine).run_test(size=WIDE) as pilot:
+        screen = await opened(pilot)
+        await write(pilot, "where?")
+        engine.say("In **Por")
+        await wait_until(pilot, lambda: "In **Por" in screen_text(pilot))
+        pilot.app.theme = "persona-contrast"
+        engine.say("to**, ")
+        await pilot.resize_terminal(60, 24)
+        engine.say("near the river.")
+        await wait_until(pilot, lambda: "In Porto, near the river." in screen_text(pilot))
+        await pilot.resize_terminal(120, 40)
+        engine.end()
+        await wait_until(pilot, lambda: engine.idled)
+        assert screen.query_one(TwinMessage).text == "In **Porto**, near the river."

@@ -11,7 +11,6 @@ from persona.chat.store import MemoryRef
 from persona.config import Settings, TuiSettings
 from persona.errors import ModelError
 from persona.tui.door import ChatEngine, ProgressFn
-from persona.tui.widgets.conversation import MOST
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.messages import ErrorPanel, TwinMessage, UserMessage
 from persona.tui.widgets.prompt import Prompt
@@ -229,10 +228,10 @@ async def test_a_long_chat_opens_at_its_end_with_a_page_of_turns(engine: Scripte
     async with make_app(engine, session_id=session).run_test(size=WIDE) as pilot:
         screen = await opened(pilot)
         await wait_until(pilot, lambda: "reply 59" in screen_text(pilot))
-        assert len(screen.query(UserMessage)) + len(screen.query(TwinMessage)) <= MOST
+        assert len(screen.query(UserMessage)) + len(screen.query(TwinMessage)) <= 60
         await pilot.press("ctrl+home")
         await wait_until(pilot, lambda: "question 0" in screen_text(pilot))
-        assert len(screen.query(UserMessage)) + len(screen.query(TwinMessage)) <= MOST
+        assert len(screen.query(UserMessage)) + len(screen.query(TwinMessage)) <= 60
         await pilot.press("ctrl+end")
         await wait_until(pilot, lambda: "reply 59" in screen_text(pilot))
 

@@ -16,14 +16,11 @@ MakeWidget = Callable[[], Widget]
 PAGE = 20
 """Turns put on the page at once; a chat of thousands must open as fast as one of ten."""
 
-STEP = 2
-"""Turns brought at once while the reader scrolls: few, because a frame waits for them."""
+STEP = 12
+"""Turns brought at once while the reader scrolls. Each time costs a layout of the page, so not fewer."""
 
 AHEAD = 2
 """Screens of turns kept ready above and below what is in view."""
-
-MOST = 48
-"""Turns on the page at most; those farthest from the reader go."""
 
 
 class More(Static):
@@ -138,7 +135,8 @@ class Conversation(VerticalScroll, can_focus=False):
             page = [make() for make in self._past[first : self._first]]
             keep = self._kept_place()
             await self.mount_all(page, after=self._earlier)
-            self._shown, far = [*page, *self._shown[: MOST - len(page)]], self._shown[MOST - len(page) :]
+            far = [w for w in self._shown if w.virtual_region.y > self._screens_from_here(AHEAD + 2)]
+            self._shown = [*page, *(w for w in self._shown if w not in far)]
             self._first = first
             await self._drop(far)
             self._count()
@@ -150,9 +148,9 @@ class Conversation(VerticalScroll, can_focus=False):
             page = [make() for make in self._past[self._last : self._last + count]]
             keep = self._kept_place()
             await self.mount_all(page, before=self._later)
-            gone = max(0, len(self._shown) + len(page) - MOST)
-            far, self._shown = self._shown[:gone], [*self._shown[gone:], *page]
-            self._first += gone
+            far = [w for w in self._shown if w.virtual_region.bottom < self._screens_from_here(-AHEAD - 1)]
+            self._shown = [*(w for w in self._shown if w not in far), *page]
+            self._first += len(far)
             await self._drop(far)
             self._count()
             self.call_after_refresh(keep)
@@ -175,7 +173,6 @@ class Conversation(VerticalScroll, can_focus=False):
     def to_end(self) -> None:
         """Go to the last line shown and follow it."""
         self.anchor()
-        self.call_after_refresh(self.anchor)  # where the end is, is only known then
 
     def bring(self, widget: Widget) -> None:
         """Bring one message into view, and stop following the end."""
@@ -209,6 +206,11 @@ class Conversation(VerticalScroll, can_focus=False):
         if self.bringing:
             self.post_message(self.NearEdge())
 
+    def _screens_from_here(self, count: int) -> float:
+        """The line so many screens below the first in view. What is dropped there is farther than what
+        is brought, or the two would never end."""
+        return self.scroll_y + count * self.size.height
+
     async def _drop(self, widgets: Sequence[Widget]) -> None:
         if widgets:
             await self.remove_children(widgets)
@@ -216,19 +218,21 @@ class Conversation(VerticalScroll, can_focus=False):
     def _kept_place(self) -> Callable[[], None]:
         """Puts the message at the top of the view where it is now."""
         top = next((w for w in self._shown if w.virtual_region.bottom > self.scroll_y), None)
-        if top is None or self._anchored_now:
+        if top is None or self._following:
             return lambda: None
         offset = top.virtual_region.y - self.scroll_y
 
         def keep() -> None:
-            if top.parent is self:
+            # by now the reader may have gone to the end, or to another chat
+            if top.parent is self and not self._following:
                 self.scroll_to(y=top.virtual_region.y - offset, animate=False, immediate=True)
 
         return keep
 
     @property
-    def _anchored_now(self) -> bool:
-        return self.is_anchored and self.at_end
+    def _following(self) -> bool:
+        """Whether the end is kept in view. Textual has no other word for it."""
+        return self.is_anchored and not self._anchor_released
 
     def _point_to(self, widget: Widget) -> None:
         """Bring one message into view, marked until the next is pointed to."""
