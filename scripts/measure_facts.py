@@ -35,7 +35,7 @@ from persona import config, demo
 from persona.chat.engine import Engine
 from persona.chat.events import PromptReady, TurnFinished, TurnRequest
 from persona.chat.opening import open_engine
-from persona.chat.recall import ChatRecall, Question
+from persona.chat.recall import ChatRecall, Question, together
 from persona.config import Compression
 from persona.lab.ab.generate import small_talk
 
@@ -132,7 +132,7 @@ def ranked(engine: Engine, recall: ChatRecall, session_id: str, question: str, n
     asked = Question(question, session_id, last)
     told = recall.search(asked, budget_tokens=None, cost=lambda memories: 0)
     found = engine.memory.search(question, now=now, budget_tokens=None, cost=lambda memories: 0, k=TEN)
-    return [*told, *found] if asked.is_on_the_user else [*found, *told]
+    return together(asked, told, found)
 
 
 def _reply(engine: Engine, request: TurnRequest) -> str:

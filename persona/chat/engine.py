@@ -37,7 +37,7 @@ from persona.chat.layout import build
 from persona.chat.left_out import shown_to
 from persona.chat.manager import Composed, ConversationManager, Draft, Plan
 from persona.chat.options import Options, aware
-from persona.chat.recall import ChatRecall, Question
+from persona.chat.recall import ChatRecall, Question, together
 from persona.chat.recorder import ReplyRecorder
 from persona.chat.store import MemoryRef, SessionStore, Turn
 from persona.config import Settings
@@ -308,8 +308,7 @@ class Engine:
             cost=cost,
             context=earlier[-_CONTEXT_MESSAGES:],
         )
-        both = [*told, *found] if question.is_on_the_user else [*found, *told]
-        return shown_to(self.sessions, session_id, both)
+        return shown_to(self.sessions, session_id, together(question, told, found))
 
     def _examples(self, options: Options, plan: Plan) -> Sequence[str]:
         """Replies of the owner's to messages like this one, where the settings have room for them."""

@@ -11,6 +11,7 @@ models above all (docs/LOG.md). Knows nothing of models; it is given what a serv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from math import log
 
 from knowledge.facts import Fact, cues
@@ -112,6 +113,14 @@ class ChatRecall:
                 weight *= _ASKED_AGAIN if turn.text.rstrip().endswith("?") else 1.0
                 weight *= 0.9 if turn.id in outdated else 1.0
                 yield _Found(turn, turn.text, words, weight, "words said in this chat")
+
+
+def together(question: Question, told: Sequence[Memory], found: Sequence[Memory]) -> list[Memory]:
+    """What the chat and the archive hold in one ranking, each in its own order: the chat's first where the
+    user asks of themselves, else by turns, the archive's first."""
+    if question.is_on_the_user:
+        return [*told, *found]
+    return [memory for pair in zip_longest(found, told) for memory in pair if memory is not None]
 
 
 def stem(word: str) -> str:

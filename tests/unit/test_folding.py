@@ -292,6 +292,17 @@ def test_a_question_about_the_twin_sees_the_archive_first(house: House) -> None:
         assert min(served, key=lambda m: m.rank).source == first
 
 
+def test_what_was_told_is_never_ranked_behind_all_of_the_archive(house: House) -> None:
+    session_id = house.say("The rent is 915 now.").session_id
+    for n in range(60):
+        house.say(f"My friend number {n} is called Person{n}.", session_id=session_id)
+        house.engine.idle(session_id)
+    house.shelf.holds = [memory(n, f"flat {n}") for n in range(1, 4)]
+    served = house.say("How high is the rent?", session_id=session_id).memories
+    ranked = [m.source for m in sorted(served, key=lambda m: m.rank)]
+    assert ranked[:2] == ["slack", "this chat"]
+
+
 def test_off_serves_nothing_of_this_chat(house: House) -> None:
     session_id = chat(house, 40, compression="off")
     done = house.say("Who is friend number 3?", session_id=session_id, compression="off", memory=False)
