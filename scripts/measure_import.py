@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import zipfile
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ def generate(path: Path, messages: int, seed: int) -> None:
     """An official export: channels of days of A_DAY messages, a tenth of them answers, some edited."""
     chance = random.Random(seed)
     words = ["".join(chance.choices(SYLLABLES, k=chance.randint(1, 4))) for _ in range(20_000)]
-    weights = [1 / (rank + 10) for rank in range(len(words))]
+    weights = list(accumulate(1 / (rank + 10) for rank in range(len(words))))
     users = [
         {
             "id": f"U{n}",
@@ -50,7 +51,7 @@ def generate(path: Path, messages: int, seed: int) -> None:
             records: list[dict[str, Any]] = []
             for number in range(min(A_DAY, messages - first)):
                 ts = f"{START + day * 86_400 + number * 100}.{chance.randrange(10**6):06}"
-                text = " ".join(chance.choices(words, weights, k=chance.randint(3, 30)))
+                text = " ".join(chance.choices(words, cum_weights=weights, k=chance.randint(3, 30)))
                 record = {"type": "message", "user": f"U{chance.randrange(PEOPLE)}", "text": text, "ts": ts}
                 if records and chance.random() < 0.1:
                     record["thread_ts"] = chance.choice(records)["ts"]
