@@ -37,6 +37,7 @@ def clear(sessions: SessionStore, plan: Forgetting) -> Cleared:
         # a hidden chat is on its way out; it goes now
         db.execute("DELETE FROM sessions WHERE id IN (SELECT session FROM discarded)")
         facts = _count(db)
+        db.executemany("DELETE FROM left_out WHERE message = ?", [(id,) for id in gone])
         for session_id, said in read.items():
             deleted, emptied = _stale(said, plan)
             for turn in said:

@@ -162,7 +162,7 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         """,
     ),
     (
-        # Ids of the archive, which lies in another file: a forgotten message leaves a row that means nothing.
+        # Ids of the archive, which lies in another file: forgetting a message takes them away, too.
         "memories left out of one chat",
         """
         CREATE TABLE left_out (

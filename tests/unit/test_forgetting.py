@@ -14,6 +14,7 @@ from knowledge.memory import MemoryStore
 from persona import paths
 from persona.chat.card import load_or_make
 from persona.chat.fact_book import FactBook
+from persona.chat.left_out import leave_out, left_out
 from persona.chat.opening import open_sessions
 from persona.chat.turns import MemoryRef
 from persona.cli.root import run
@@ -241,7 +242,12 @@ def test_a_conversation_a_source_and_a_message_are_forgotten(
 ) -> None:
     with closing(MemoryStore(paths.knowledge_dir())) as memory:
         [ferry, boat] = memory.messages(author="Kofi Mensah")
+    with closing(open_sessions()) as store:
+        chat = store.create("ferries")
+        leave_out(store, chat.id, ferry.id)
     assert forget(capsys, ferry.id)["messages"] == 1
+    with closing(open_sessions()) as store:
+        assert left_out(store, chat.id) == frozenset()
     assert forget(capsys, "--source", "email")["messages"] == 2
     assert forget(capsys, "--conversation", boat.conversation_id)["messages"] == 5
     assert left_in(home, ["ferry leaves", "carpenter", "Susi", "Kofi Mensah", *PLANTED[:5]]) == {}
