@@ -59,6 +59,8 @@ _SECRETS: tuple[tuple[str, re.Pattern[str]], ...] = (
 _CARD = re.compile(r"(?<![\w.])(?:\d[ -]?){12,18}\d(?!\w)")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b")
 
+_REMOVED = re.compile(r"\[removed: [a-z ]{2,20}\]")
+
 _EMAIL = re.compile(r"\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+\b")
 _PHONE = re.compile(r"(?<![\w.:/-])(?:\+|00)\d{1,3}[ ./-]?(?:\(?\d{1,5}\)?[ ./-]?){2,6}\d(?![\w-])")
 _IP = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.])")
@@ -93,8 +95,12 @@ def secrets(text: str) -> list[Finding]:
     ]
     found += [Finding("card", *m.span()) for m in _CARD.finditer(text) if _luhn(m.group())]
     found += [Finding("iban", *m.span()) for m in _IBAN.finditer(text) if _mod97(m.group())]
+    removed = [m.span() for m in _REMOVED.finditer(text)]
     kept: list[Finding] = []
     for finding in sorted(found, key=lambda f: (f.start, -f.end)):
+        # what was removed once is no secret: a text that was cleaned stays as it is
+        if any(start <= finding.start < end for start, end in removed):
+            continue
         if not kept or finding.start >= kept[-1].end:
             kept.append(finding)
     return kept

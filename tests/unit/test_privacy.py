@@ -91,3 +91,13 @@ def test_another_archive_gives_other_names() -> None:
     counts: Counter[str] = Counter()
     names = {Pseudonyms(PEOPLE, bytes([n]))("Lena", counts) for n in range(8)}
     assert len(names) > 1
+
+
+def test_a_cleaned_text_stays_as_it_is() -> None:
+    text = "the password is sunflower77, the card 4111 1111 1111 1111, token: abcd1234efgh"
+    cleaned = Redactor()(text)
+    assert "sunflower77" not in cleaned
+    again = Redactor()
+    assert again(cleaned) == cleaned
+    assert not again.counts
+    assert "hunter22" not in Redactor()(f"{cleaned}, and the password is hunter22")
