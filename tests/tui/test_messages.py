@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from textual.events import Key
 from textual.pilot import Pilot
 
@@ -174,6 +175,7 @@ def in_view(pilot: Pilot[Any], line: str) -> bool:
     return any(shown.lstrip(" ▌").rstrip(" ▁▂▃▄▅▆▇█") == line for shown in screen_text(pilot).splitlines())
 
 
+@pytest.mark.slow
 async def test_a_long_chat_is_scrolled_to_its_beginning_with_few_widgets(engine: ScriptedEngine) -> None:
     first = long_chat(engine, 32)
     async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:

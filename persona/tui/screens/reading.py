@@ -37,9 +37,9 @@ class ReadingScreen(Screen[None]):
         else:
             self._page.scroll_page_down(animate=False)
 
-    def action_chat_top(self) -> None:
-        """Scroll to the first turn shown."""
-        self._page.scroll_home(animate=False)
+    async def action_chat_top(self) -> None:
+        """Go to the first turn of the chat."""
+        await self._page.to_oldest()
 
     async def action_chat_bottom(self) -> None:
         """Scroll to the newest line and follow it."""
