@@ -60,7 +60,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.folds", "ctrl+f", "toggle_folds", "Open or close the last details", "thinking, memories"),
     Action("chat.page_up", "pageup", "chat_page(-1)", "Scroll up", "a page"),
     Action("chat.page_down", "pagedown", "chat_page(1)", "Scroll down", "a page"),
-    Action("chat.top", "ctrl+home", "chat_top", "To the top", "the first turn shown"),
+    Action("chat.top", "ctrl+home", "chat_top", "To the top", "the first turn of all"),
     Action("chat.bottom", "ctrl+end", "chat_bottom", "To the newest", "and follow the reply again"),
     Action(
         "chat.compare", "f3", "compare", "Two replies, blind", "choose the better one; `persona ab tally`"
