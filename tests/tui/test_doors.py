@@ -264,8 +264,8 @@ def test_a_falling_line_falls() -> None:
 async def test_keys_are_remapped_and_the_help_sheet_says_so(engine: ScriptedEngine) -> None:
     settings = Settings(tui=TuiSettings(keys={"chat.thinking": "f10", "chat.export": "f12", "no.such": "f7"}))
     async with make_app(engine, settings=settings).run_test(size=(100, 110), notifications=True) as pilot:
-        await opened(pilot)
         await wait_until(pilot, lambda: "no.such" in screen_text(pilot))
+        await opened(pilot)
         await pilot.press("f10")
         await wait_until(pilot, lambda: "● thinking on" in screen_text(pilot))
         await pilot.press("ctrl+t")
