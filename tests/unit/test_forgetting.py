@@ -344,7 +344,8 @@ def test_a_person_of_the_sample_twin_is_forgotten(
 def _chat_about_noor(capsys: pytest.CaptureFixture[str]) -> None:
     """Real turns of the starter: one that is shown Noor's words, and some that tell of her."""
     capsys.readouterr()
-    assert run(["ask", f"Where is the {PLANTED[0]}?", "--json", "--seed", "1"]) == 0
+    # the owner's own words would stay where they name nobody
+    assert run(["ask", "What is in the drawer with the stamps?", "--json", "--seed", "1"]) == 0
     shown = json.loads(capsys.readouterr().out)
     assert any(PLANTED[0] in m["text"] for m in shown["memories"]), "the planted message was shown"
     told = [
