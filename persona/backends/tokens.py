@@ -24,6 +24,12 @@ _PATTERNS = {
     ),
 }
 
+# What llama.cpp takes for an end of turn, and so for a control token, whatever the file says of it.
+_ENDS = frozenset(
+    "</s> <end_of_turn> <end_of_utterance> <EOT> _<EOT> [EOT] <｜end▁of▁sentence｜> <|eot_id|> <|im_end|> "
+    "<|end|> <|endoftext|> <|end_of_text|> <|eom_id|>".split()
+)
+
 
 class Vocabulary:
     """Encodes text as the engine would."""
@@ -76,7 +82,9 @@ def build_vocabulary(header: GgufHeader) -> Vocabulary | None:
         ranks = {bytes(map(to_byte.__getitem__, text)): i for text, i in ids.items()}
     except KeyError:
         return None
-    special = {text: i for i, text in enumerate(tokens) if kinds[i] in (_CONTROL, _USER_DEFINED)}
+    special = {
+        text: i for i, text in enumerate(tokens) if kinds[i] in (_CONTROL, _USER_DEFINED) or text in _ENDS
+    }
     # Longest first: where one is the beginning of another the engine takes the longer.
     special = dict(sorted(special.items(), key=lambda item: -len(item[0])))
     encoding = tiktoken.Encoding(

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tiny_model import write_scripted_qwen3
 
 from persona import paths
 from persona.backends.base import Backend
@@ -138,7 +139,7 @@ settings = Settings()
 backend = LlamaCppBackend(Path(sys.argv[1]), ModelSettings(context=1024, threads=1))
 twin = Engine(memory=open_memory(settings), sessions=open_sessions(), backend=backend,
               settings=settings, card=PersonaCard("Mira", ""))
-for event in twin.turn(TurnRequest("remember this message", seed=1, ignore_eos=True)):
+for event in twin.turn(TurnRequest("remember this message")):
     if isinstance(event, TextDelta):
         print("said", flush=True)
         time.sleep(0.05)
@@ -146,10 +147,11 @@ for event in twin.turn(TurnRequest("remember this message", seed=1, ignore_eos=T
 
 
 def test_kill_nine_in_the_middle_of_a_reply_keeps_message_and_partial_reply(
-    tiny_model_path: Path, persona_home: Path
+    tmp_path: Path, persona_home: Path
 ) -> None:
+    model = write_scripted_qwen3(tmp_path / "endless.gguf", ["la la"], endless=True)
     process = subprocess.Popen(
-        [sys.executable, "-c", _SLOW_SPEAKER, str(tiny_model_path)],
+        [sys.executable, "-c", _SLOW_SPEAKER, str(model)],
         stdout=subprocess.PIPE,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         cwd=Path(__file__).resolve().parents[2],

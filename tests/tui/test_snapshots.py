@@ -169,6 +169,7 @@ def over_the_chat(action: str, wait_for: str) -> Before:
         await still(pilot)
         await chat(pilot).run_action(action)
         await wait_until(pilot, lambda: wait_for in screen_text(pilot))
+        await wait_until(pilot, lambda: pilot.app.screen.focused)
         for field in pilot.app.screen.query(Input):
             field.cursor_blink = False
         for area in pilot.app.screen.query(TextArea):

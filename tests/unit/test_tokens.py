@@ -26,6 +26,7 @@ TRICKY = [
     "👩‍👩‍👧‍👦 e\u0301 ǅ Ⅷ ½ ① ٣ \u200b\ufeff",
     "x" * 700 + " " * 300 + "!" * 200 + "\n" * 100,
     "<think>hm</think> <|im_start|>user <|im_end|> <|not_one|> <tool_call>",
+    'ends, </s> and <end_of_turn>: ("<|eot_id|>", "</s>")',
     "\x00\x01 \x7f",
 ]
 
