@@ -14,13 +14,16 @@ from trainer.starter.train import Recipe, Run
 MEMORY_TOKENS = 120  # about three lines: of 80, 120, 150 and 200 it answers best with these (docs/LOG.md)
 TEMPLATE = Path(persona.backends.__file__).parent / "templates" / "qwen3.jinja"
 
+LEGS, SHARES = "tokens at the end of each leg of training", "what the end of each leg counts in the model"
+
 
 def main() -> None:
     """Parse the options and run what is left to do; a killed run continues where it was."""
     parser = argparse.ArgumentParser(prog="python -m trainer.starter", description=__doc__)
     parser.add_argument("--work", type=Path, default=Path("runs/starter"), help="checkpoints and metrics")
     parser.add_argument("--out", type=Path, default=bundled() / "models" / "starter.gguf")
-    parser.add_argument("--legs", type=int, nargs="+", help="tokens at the end of each leg of training")
+    parser.add_argument("--legs", type=int, nargs="+", default=Recipe().legs, help=LEGS)
+    parser.add_argument("--shares", type=int, nargs="+", default=Recipe().shares, help=SHARES)
     parser.add_argument("--export-only", action="store_true", help="write the GGUF of a run that has ended")
     options = parser.parse_args()
 
@@ -29,7 +32,9 @@ def main() -> None:
     if not vocabulary.exists():
         tokenizer.train(vocabulary)
     source = TEMPLATE.read_text(encoding="utf-8")
-    recipe = Recipe(legs=tuple(options.legs)) if options.legs else Recipe()
+    recipe = Recipe(legs=tuple(options.legs), shares=tuple(options.shares))
+    if len(recipe.shares) != len(recipe.legs):
+        parser.error("give as many --shares as --legs")
     run = Run(recipe, vocabulary, ChatTemplate(source), options.work)
     if not options.export_only:
         run.train()

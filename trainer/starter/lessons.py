@@ -31,7 +31,7 @@ from trainer.starter.world import World
 THINKING = 0.35
 """Share of lessons with thinking."""
 
-SUMMARIES, TOLD = 0.08, 0.32
+SUMMARIES, TOLD = 0.08, 0.4
 """Share of sheets that ask for a summary, and of the others that ask for what the user told."""
 
 
@@ -62,9 +62,9 @@ def sheet(world: World, level: int) -> list[Lesson]:
     topics = iter(rng.sample(world.bank.topics, 12))
     scene = setting(world, max(1, level))
     tasks: list[Task] = []
-    told = tell(world, rng.choice((1, 1, 2, 3, 5, 8, 12, 16)[: level + 1])) if world.chance(TOLD) else []
-    served = told[: rng.choice((1, 1, 2, 3))] if world.chance(0.6) else []
-    if told and (not served or world.chance(0.7)):
+    told = tell(world, rng.choice((1, 2, 3, 5, 8, 12, 16, 20)[: level + 1])) if world.chance(TOLD) else []
+    served = told[: rng.choice((1, 1, 2, 3))] if world.chance(0.7) else []
+    if told and (not served or world.chance(0.9)):
         scene = in_chat(world, scene, told)
     if not served:
         tasks += [Task("told", one.asks[0], "Told in this chat.", one.reply) for one in told[:4]]

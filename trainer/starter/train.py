@@ -32,10 +32,11 @@ LEVELS = (1, 2, 3, 4, 6, 8, 10)
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """All that decides a run. legs: tokens, padding included, at which the rate has come down to zero;
-    the model is the mean of the weights at the end of each leg.
+    the model is the mean of what was learned by the end of each, and shares says how much each counts.
     """
 
-    legs: tuple[int, ...] = (31_200_000, 43_000_000)
+    legs: tuple[int, ...] = (31_200_000, 43_000_000, 49_500_000, 51_200_000)
+    shares: tuple[int, ...] = (1, 1, 6, 6)
     batch_tokens: int = 6_000
     longest: int = 2_048
     matrix_rate: float = 0.01
@@ -130,9 +131,13 @@ class Run:
         self.save()
 
     def result(self) -> dict[str, Tensor]:
-        """The mean of the legs' ends: it answers better than either, for the price of neither."""
-        ends = [torch.load(self._leg(n), weights_only=True) for n in range(len(self.recipe.legs))]
-        return {name: torch.stack([end[name] for end in ends]).mean(0) for name in ends[0]}
+        """The weighted mean of the legs' ends: it answers better than any, for the price of one."""
+        whole = sum(self.recipe.shares)
+        mean: dict[str, Tensor] = {}
+        for number, share in enumerate(self.recipe.shares):
+            for name, end in torch.load(self._leg(number), weights_only=True).items():
+                mean[name] = mean.get(name, 0) + end * (share / whole)
+        return mean
 
     def _leg(self, number: int) -> Path:
         return self.out / f"leg-{number}.pt"
