@@ -84,11 +84,12 @@ def extract(
     count: Callable[[str], int],
     facts: Facts | None = None,
     told: Sequence[Line] = (),
+    standing: Sequence[Line] = (),
 ) -> list[Line]:
     """The telling sentences of `turns` as cited lines in their order, at most `tokens` in all.
 
-    `count` gives the tokens of a text. told: lines there already, whose content is not said again.
-    Empty when nothing was telling, or nothing fits.
+    `count` gives the tokens of a text. told: lines on the same turns, whose content is not said again;
+    standing: lines on earlier ones, which are not repeated. Empty when nothing was telling, or nothing fits.
     """
     chosen: list[_Candidate] = []
     covered: set[str] = set()
@@ -104,7 +105,7 @@ def extract(
         known = candidate.words <= covered or any(
             covers(other, line.text) for other in told if set(line.numbers) & set(other.numbers)
         )
-        if cost <= left and not known:
+        if cost <= left and not known and not _repeats(candidate, standing):
             chosen.append(candidate)
             covered |= candidate.words
             left -= cost
@@ -137,6 +138,16 @@ def _candidates(turns: Sequence[Turn], facts: Facts) -> Iterable[_Candidate]:
         if told.confidence or score >= (LEAST_USER if turn.role == "user" else LEAST_REPLY):
             line = Line((turn.number,), speaker_of(turn), one_line(told.text or sentence))
             yield _Candidate(order, turn, line, words, score, told.confidence)
+
+
+def _repeats(candidate: _Candidate, standing: Sequence[Line]) -> bool:
+    """Whether it says what a line far up says: a reply in other words, the user word for word.
+
+    A fact told again is told anew: it may have become true again after another.
+    """
+    if candidate.turn.role != "user":
+        return any(covers(line, candidate.line.text) for line in standing)
+    return not candidate.confidence and any(candidate.words <= _content(line.text) for line in standing)
 
 
 def _telling(sentence: str, words: frozenset[str], seen: Counter[str]) -> float:

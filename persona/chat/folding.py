@@ -144,13 +144,25 @@ class Folder:
                 note = "too soon to ask the model again" if job.cancel else "no quiet moment for the model"
         spent = self._counter.texts([str(line) for line in lines])
         quotes = compressor.extract(
-            turns, tokens - spent, self._counter.text, self._known(job, turns), told=lines
+            turns,
+            tokens - spent,
+            self._counter.text,
+            self._known(job, turns),
+            told=lines,
+            standing=self._before(job, turns),
         )
         said = by_number(turns)
         kept = [line for line in quotes if grounded(line, said)]
         text = "\n".join(str(line) for line in sorted([*lines, *kept], key=lambda line: line.numbers[0]))
         made_by: Author = "extractive" if not lines else "mixed" if kept else "abstractive"
         return Written(text, made_by, dropped, note)
+
+    def _before(self, job: Job, turns: Sequence[Turn]) -> list[Line]:
+        """The lines of the summaries that end before `turns` begin."""
+        first = turns[0].number
+        standing = self._sessions.summaries(job.session_id, job.strategy)
+        lines = [line for s in standing for line in parse(s.text)]
+        return [line for line in lines if max(line.numbers) < first]
 
     def _holding(self, known: Sequence[Line], turns: Sequence[Turn], tokens: int) -> list[Line]:
         """The newest of `known` that `turns` hold and that fit."""

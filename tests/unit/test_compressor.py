@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from knowledge.sentences import sentences
 from persona.chat import compressor
-from persona.chat.compressor import next_merge
+from persona.chat.compressor import Told, next_merge
+from persona.chat.lines import Line
 from persona.chat.store import Summary, Turn, TurnRole
 
 
@@ -76,6 +77,22 @@ def test_the_users_words_come_before_replies() -> None:
 def test_what_was_said_twice_is_kept_once() -> None:
     turns = [turn(1, "My dog is called Rufus."), turn(2, "my dog is called Rufus!")]
     assert len(extract(turns, 200, count).splitlines()) == 1
+
+
+def test_what_stands_further_up_is_not_said_again_unless_it_is_a_fact_told_anew() -> None:
+    standing = [
+        Line((1,), "user", "My dog is called Rufus."),
+        Line((2,), "user", "The meeting on 3 May took ages, we decided to meet again."),
+        Line((3,), "user", "I moved to Porto."),
+    ]
+    turns = [
+        turn(8, "The meeting on 3 May took ages, we decided to meet again."),
+        turn(8, "You told me: my dog is called Rufus.", "assistant"),
+        turn(9, "I moved to Porto. My cat is called Rufus."),
+    ]
+    facts = {(turns[2].id, "I moved to Porto."): Told("I moved to Porto.", 0.9)}
+    lines = compressor.extract(turns, 200, count, facts, standing=standing)
+    assert [line.text for line in lines] == ["I moved to Porto.", "My cat is called Rufus."]
 
 
 @pytest.mark.parametrize(
