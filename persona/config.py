@@ -4,7 +4,6 @@ Every value knows where it came from, so that an error can name the file or the 
 """
 
 import os
-import tempfile
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from persona import paths
+from persona import paths, whole_file
 from persona.errors import SettingsError
 
 Compression = Literal["off", "extractive", "abstractive"]
@@ -112,6 +111,10 @@ class TuiSettings(_Section):
 
     plain: bool = False
     """No frames, bars or movement, and words in place of signs: for screen readers and slow terminals."""
+
+    bubbles: bool = True
+    """A reply of several plain lines is shown as several messages in a row, as a twin writes that learned from
+    such messages; off shows one message."""
 
     keys: dict[str, str] = {}
     """Other keys for actions, by their ids: `keys = {"chat.new" = "ctrl+b"}`, or in one
@@ -290,12 +293,7 @@ def _hint(loc: tuple[int | str, ...]) -> str:
 
 def _replace(file: Path, text: str) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=file.parent, prefix=file.name, delete=False
-        ) as new:
-            new.write(text)
-        os.replace(new.name, file)
+        whole_file.replace(file, text)
     except OSError as error:
         raise SettingsError(
             f"{file} cannot be written: {error.strerror}", "check the folder's rights"

@@ -5,12 +5,12 @@ The trainer writes them: JSON Lines with the archive ids of each row in `sources
 """
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from knowledge.forgetting import Forgetting
+from persona import whole_file
 
 SOURCES = "sources.json"
 """Beside an adapter: {"sources": [ids of messages it was trained on], "forgotten": how many went since}."""
@@ -40,7 +40,7 @@ def strike(folder: Path, plan: Forgetting) -> None:
             _quotes(file.parent)
             known = json.loads(file.read_text(encoding="utf-8"))
             forgotten = int(known.get("forgotten", 0)) + len(ids) - len(left)
-            _replace(file, json.dumps({"sources": left, "forgotten": forgotten}) + "\n")
+            whole_file.replace(file, json.dumps({"sources": left, "forgotten": forgotten}) + "\n")
 
 
 def _manifests(folder: Path) -> Iterator[tuple[Path, list[str]]]:
@@ -82,7 +82,7 @@ def _without(file: Path, is_theirs: Callable[[str], bool]) -> int:
     kept = [row for row in rows if not is_theirs(row)]
     if len(kept) < len(rows):
         _quotes(file.parent)
-        _replace(file, "".join(kept))
+        whole_file.replace(file, "".join(kept))
     return len(rows) - len(kept)
 
 
@@ -91,9 +91,3 @@ def _quotes(folder: Path) -> None:
         for file in folder.glob(pattern):
             if file.is_file():
                 file.unlink()
-
-
-def _replace(file: Path, text: str) -> None:
-    part = file.with_name(file.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, file)

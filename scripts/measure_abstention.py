@@ -11,19 +11,18 @@ budget, with the threshold and without it. Without --home the sample twin is pre
 
 import argparse
 import json
-import os
-import sys
-import tempfile
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from sample_home import home
+
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
 from knowledge.index import VectorIndex
 from knowledge.retrieval import Retriever
-from persona import demo, paths
+from persona import paths
 
 NOW = datetime.fromisoformat("2026-10-31T18:00:00+00:00")
 TEN = 10
@@ -114,12 +113,7 @@ def main() -> None:
     parser.add_argument("--home", type=Path, help="a home that holds the sample twin, embedded; only read")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as made:
-        if given.home is None:
-            print("preparing the sample twin …", file=sys.stderr)
-            demo.prepare(Path(made) / "home")
-        else:
-            os.environ["PERSONA_HOME"] = str(given.home)
+    with home(given.home):
         folder, embedder = paths.knowledge_dir(), Embedder()
         with (
             closing(Archive(folder / "archive.sqlite3")) as archive,

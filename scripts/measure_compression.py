@@ -10,19 +10,18 @@ prepared in a temporary one. Same seeds, same model: same figures.
 
 import argparse
 import json
-import os
 import random
 import statistics
 import sys
-import tempfile
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import get_args
 
-from persona import config, demo
+from sample_home import home
+
+from persona import config
 from persona.chat.engine import Engine
 from persona.chat.events import PromptReady, TurnFinished, TurnRequest
 from persona.chat.opening import open_engine
@@ -167,17 +166,6 @@ def _turn(engine: Engine, request: TurnRequest) -> tuple[PromptReady, TurnFinish
     return ready, done
 
 
-@contextmanager
-def _home(given: Path | None) -> Iterator[None]:
-    with tempfile.TemporaryDirectory() as made:
-        if given is None:
-            print("preparing the sample twin …", file=sys.stderr)
-            demo.prepare(Path(made) / "home")
-        else:
-            os.environ["PERSONA_HOME"] = str(given)
-        yield
-
-
 def main() -> None:
     """Measure every arm and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -190,7 +178,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     found: dict[str, Figures] = {}
-    with _home(given.home):
+    with home(given.home):
         settings = config.load()
         chat = settings.chat.model_copy(update={"reply_tokens": given.reply_tokens})
         settings = settings.model_copy(update={"chat": chat})

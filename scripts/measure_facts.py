@@ -16,12 +16,10 @@ token budget. Without --home the sample twin is prepared in a temporary one.
 
 import argparse
 import json
-import os
 import random
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -29,9 +27,10 @@ from pathlib import Path
 from typing import get_args
 
 from planted_facts import FACTS, MORE
+from sample_home import home
 
 from knowledge.records import Memory
-from persona import config, demo
+from persona import config
 from persona.chat.engine import Engine
 from persona.chat.events import PromptReady, TurnFinished, TurnRequest
 from persona.chat.opening import open_engine
@@ -145,17 +144,6 @@ def _reply(engine: Engine, request: TurnRequest) -> str:
     return done.text
 
 
-@contextmanager
-def _home(given: Path | None) -> Iterator[None]:
-    with tempfile.TemporaryDirectory() as made:
-        if given is None:
-            print("preparing the sample twin …", file=sys.stderr)
-            demo.prepare(Path(made) / "home")
-        else:
-            os.environ["PERSONA_HOME"] = str(given)
-        yield
-
-
 def main() -> None:
     """Tell, fold, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -172,7 +160,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     planted = MORE if given.check else FACTS
-    with _home(given.home):
+    with home(given.home):
         settings = config.load()
         changes = {"compression": given.compression, "reply_tokens": given.reply_tokens}
         settings = settings.model_copy(update={"chat": settings.chat.model_copy(update=changes)})

@@ -13,9 +13,7 @@ For scale: the distance of the owner's own replies to other messages, and of oth
 
 import argparse
 import json
-import os
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
@@ -24,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sample_home import home
 
 from knowledge import voice
 from knowledge.memory import MemoryStore
-from persona import config, demo, paths
+from persona import config, paths
 from persona.chat.engine import Engine
 from persona.chat.events import PromptReady, TurnFinished, TurnRequest
 from persona.chat.opening import put_together
@@ -140,14 +139,8 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=150)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as made:
-        if given.home is None:
-            print("preparing the sample twin …", file=sys.stderr)
-            demo.prepare(Path(made) / "home")
-        else:
-            os.environ["PERSONA_HOME"] = str(given.home)
-        with closing(SoFar(paths.knowledge_dir())) as memory:
-            found = measure(memory, given.model, given.most, given.tokens)
+    with home(given.home), closing(SoFar(paths.knowledge_dir())) as memory:
+        found = measure(memory, given.model, given.most, given.tokens)
     if given.json:
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return

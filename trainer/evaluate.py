@@ -6,7 +6,6 @@ often it is exactly right.
 """
 
 import json
-import os
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,6 +15,7 @@ from typing import Any
 
 from knowledge.progress import Progress
 from knowledge.records import StoredMessage
+from persona import whole_file
 from trainer import run as running
 from trainer.dataset import rows as files
 from trainer.dataset.rows import DatasetError, Row
@@ -286,6 +286,4 @@ def _write(run: Path, figures: dict[str, Any], text: str) -> None:
         (".md", text),
         (".html", report.html(text)),
     ):
-        part = run / f"{REPORT}{suffix}.part"
-        part.write_text(content, encoding="utf-8")
-        os.replace(part, run / f"{REPORT}{suffix}")
+        whole_file.replace(run / f"{REPORT}{suffix}", content)

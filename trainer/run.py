@@ -9,7 +9,6 @@ where a killed one stopped, and another recipe or data set never mixes with it.
 import gc
 import hashlib
 import json
-import os
 import platform
 import shutil
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from persona import whole_file
 from persona.training_sets import SOURCES
 from trainer.dataset import rows as files
 from trainer.engines import processes
@@ -233,6 +233,4 @@ def loss_svg(steps: Sequence[int], losses: Sequence[float], width: int = 640, he
 
 
 def _write(file: Path, data: Any) -> None:
-    part = file.with_name(file.name + ".part")
-    part.write_text(json.dumps(data, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-    os.replace(part, file)
+    whole_file.replace(file, json.dumps(data, ensure_ascii=False, indent=2) + "\n")

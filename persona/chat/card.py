@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from knowledge.records import StoredMessage
 from knowledge.sentences import sentences
 from knowledge.text import one_line, printable
+from persona import whole_file
 from persona.chat.style import languages_line, measure, style_line
 from persona.errors import PersonaError
 
@@ -145,10 +146,7 @@ def _read(file: Path) -> str:
 
 def _write(file: Path, text: str) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_name(file.name + ".part")
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
+        whole_file.replace(file, text)
     except OSError as error:
         raise PersonaError(
             f"the persona card {file} cannot be written: {error}", "check the folder's permissions"

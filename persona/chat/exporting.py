@@ -2,12 +2,11 @@
 
 import html
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from knowledge.text import one_line, printable
+from persona import whole_file
 from persona.chat.store import Session, SessionStore, Turn
 from persona.errors import SessionError
 
@@ -39,12 +38,7 @@ def export(sessions: SessionStore, session_id: str, file: Path) -> Path:
         raise SessionError(f"`{file.name}` does not say how", f"end it in one of {', '.join(FORMATS)}")
     text = render(sessions.get(session_id), sessions.turns(session_id))
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=file.parent, prefix=file.name, delete=False
-        ) as new:
-            new.write(text)
-        os.replace(new.name, file)
+        whole_file.replace(file, text)
     except OSError as error:
         raise SessionError(f"{file} cannot be written: {error.strerror}", "choose another folder") from None
     return file

@@ -1,8 +1,6 @@
 """`persona memory`: what the twin would be shown, and the state of its index."""
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +14,7 @@ from persona.cli.output import emit, json_option, note, progress, say, table
 from persona.cli.rows import memory_row, message_row
 from persona.cli.stores import open_memory, open_sessions
 from persona.errors import PersonaError
+from persona.whole_file import replacing
 
 if TYPE_CHECKING:
     from knowledge.facts import Fact
@@ -151,13 +150,8 @@ def export(file: Path) -> None:
 def _write_privately(file: Path, lines: "Sequence[Mapping[str, Any]]") -> None:
     """One JSON object a line, in one step. Raises PersonaError where the file cannot be written."""
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        # made for its owner alone
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=file.parent, prefix=file.name, delete=False
-        ) as part:
-            part.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-        os.replace(part.name, file)
+        with replacing(file) as out:
+            out.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     except OSError as error:
         raise PersonaError(f"{file} cannot be written: {error.strerror}", "name another place") from None
 

@@ -4,14 +4,12 @@ What the steps do lands in archive and settings at once; only the way through th
 Knows nothing of Textual.
 """
 
-import os
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from persona import paths
+from persona import paths, whole_file
 from persona.config import Settings
 from persona.errors import PersonaError
 
@@ -38,12 +36,7 @@ class FirstRun(BaseModel):
         """Write it down in one step. Raises PersonaError when the folder cannot be written."""
         file = _file()
         try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(
-                "w", encoding="utf-8", dir=file.parent, prefix=file.name, delete=False
-            ) as new:
-                new.write(self.model_dump_json(indent=2) + "\n")
-            os.replace(new.name, file)
+            whole_file.replace(file, self.model_dump_json(indent=2) + "\n")
         except OSError as error:
             raise PersonaError(
                 f"{file} cannot be written: {error.strerror}", "set PERSONA_HOME to a folder of yours"

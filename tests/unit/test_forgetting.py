@@ -218,7 +218,7 @@ def test_a_forgetting_killed_by_the_system_is_brought_to_its_end(
         assert memory.unfinished_forgetting() is None, "killed inside the transaction: nothing was begun"
         assert len(memory.messages(author="Lena Weber")) == 3
     places = [  # in the order in which they are come to
-        "persona.training_sets._replace",
+        "persona.whole_file.replace",
         "persona.chat.forgetting.unsummarise",
         "persona.chat.store:SessionStore.scrub",
         "shutil.rmtree",

@@ -9,7 +9,6 @@ A `schema.json` beside the files makes a task of them: `input` is laid out as `/
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, replace
@@ -22,6 +21,7 @@ from knowledge.privacy import Redactor
 from persona.backends.base import ChatMessage, Prompt
 from persona.chat.layout import conversion
 from persona.errors import PersonaError
+from persona.whole_file import replacing
 
 Category = Literal["style", "fact", "decision", "task", "canary"]
 CATEGORIES: tuple[Category, ...] = ("style", "fact", "decision", "task", "canary")
@@ -109,19 +109,9 @@ def row_id(*parts: str) -> str:
 
 def write(file: Path, rows: Iterable[Row]) -> None:
     """Write rows, replacing the file in one step."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(file.name + ".part")
-    with part.open("w", encoding="utf-8") as out:
+    with replacing(file) as out:
         for row in rows:
             out.write(json.dumps(row.as_json(), ensure_ascii=False) + "\n")
-    os.replace(part, file)
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a file, replacing it in one step."""
-    part = file.with_name(file.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, file)
 
 
 def read(file: Path) -> list[Row]:

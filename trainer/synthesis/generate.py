@@ -15,6 +15,7 @@ from jsonschema import exceptions, validators
 
 from knowledge.privacy import Redactor
 from knowledge.progress import Progress
+from persona import whole_file
 from trainer.dataset import rows as files
 from trainer.dataset.dedupe import Seen
 from trainer.dataset.rows import DatasetError, Row, row_id
@@ -203,9 +204,9 @@ def write(
         sides[side] += groups[name]
     folder.mkdir(parents=True, exist_ok=True)
     if schema is not None:
-        files.write_text(folder / files.SCHEMA, json.dumps(schema, ensure_ascii=False, indent=2) + "\n")
+        whole_file.replace(folder / files.SCHEMA, json.dumps(schema, ensure_ascii=False, indent=2) + "\n")
     for name, lines in sides.items():
-        files.write_text(folder / name, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in lines))
+        whole_file.replace(folder / name, "".join(json.dumps(r, ensure_ascii=False) + "\n" for r in lines))
     return {"train": len(sides[files.TRAIN]), "test": len(sides[files.TEST])}
 
 

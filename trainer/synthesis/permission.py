@@ -4,11 +4,11 @@ Hosts once allowed are kept in a file under the data folder; take a line out to 
 """
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from persona import whole_file
 from trainer.synthesis.teacher import TeacherError
 
 _SHOWN = 3
@@ -46,10 +46,7 @@ def ask(
         if not confirm(f"Send them to {host}?"):
             raise TeacherError("nothing was sent", "leave `--server` out to use a model on this machine")
     if host not in allowed:
-        known.parent.mkdir(parents=True, exist_ok=True)
-        part = known.with_name(known.name + ".part")
-        part.write_text(json.dumps(sorted({*allowed, host}), indent=2) + "\n", encoding="utf-8")
-        os.replace(part, known)
+        whole_file.replace(known, json.dumps(sorted({*allowed, host}), indent=2) + "\n")
 
 
 def _read(file: Path) -> list[str]:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from persona import paths
+from persona import paths, whole_file
 from persona.chat.compressor import SHARE, extract
 from persona.chat.turns import Turn, TurnRole
 from trainer import hardware, presets
@@ -78,8 +78,8 @@ def run(data: Path, model: Path, say: Callable[[str], object] = lambda _: None) 
         ],
     }
     figures = {"verdict": verdict(figures["tests"]), **figures, "folder": str(result.folder)}
-    files.write_text(result.folder / "toy.json", json.dumps(figures, ensure_ascii=False, indent=2) + "\n")
-    files.write_text(result.folder / "toy.md", markdown(figures))
+    whole_file.replace(result.folder / "toy.json", json.dumps(figures, ensure_ascii=False, indent=2) + "\n")
+    whole_file.replace(result.folder / "toy.md", markdown(figures))
     return figures
 
 
