@@ -5,7 +5,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from persona.chat.fact_book import copy_facts
-from persona.chat.store import Session, SessionStore, Turn, free_turn_id, unsummarise
+from persona.chat.store import Session, SessionStore, Turn
+from persona.chat.writes import free_turn_id, unsummarise
 from persona.errors import SessionError
 
 

@@ -15,8 +15,9 @@ from knowledge.reldates import resolved
 from knowledge.sentences import sentences
 from knowledge.text import one_line, printable
 from persona.chat.lines import USER, Line, by_number
-from persona.chat.store import SessionStore, unsummarise
+from persona.chat.store import SessionStore
 from persona.chat.turns import Turn
+from persona.chat.writes import unsummarise
 from persona.errors import SessionError
 
 FORGOTTEN = "[forgotten]"

@@ -11,8 +11,9 @@ from dataclasses import asdict, dataclass
 
 from knowledge.forgetting import Forgetting, words_of
 from knowledge.tombstones import lines
-from persona.chat.store import SessionStore, unsummarise
+from persona.chat.store import SessionStore
 from persona.chat.turns import Turn
+from persona.chat.writes import unsummarise
 
 EMPTIED = "[forgotten]"
 """What stands in place of a reply."""

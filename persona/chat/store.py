@@ -5,18 +5,17 @@ Knows nothing of models, prompts or memory.
 """
 
 import json
-import secrets
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-from knowledge.text import one_line, printable
 from persona.backends.base import Usage
+from persona.chat import writes
 from persona.chat.events import Status
 from persona.chat.schema import migrate
 from persona.chat.search import FIND, Hit, hit_of, match
@@ -35,7 +34,10 @@ from persona.errors import SessionError
 
 __all__ = ["Hit", "MemoryRef", "Session", "SessionStore", "Summary", "Turn", "TurnRole"]
 
-TITLE_LENGTH = 60
+_SESSIONS = (
+    "SELECT *, (SELECT count(*) FROM turns WHERE session = sessions.id AND active = 1) AS turns FROM sessions"
+)
+_NOT_DISCARDED = "id NOT IN (SELECT session FROM discarded)"
 
 T = TypeVar("T")
 
@@ -74,11 +76,12 @@ class SessionStore:
 
     def create(self, title: str | None = None) -> Session:
         """A new chat; without a title it takes that of its first message."""
-        now = _now()
+        now = writes.now()
         with self.writing() as db:
-            session_id = _free_id(db)
+            session_id = writes.free_session_id(db)
             db.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?)", (session_id, _as_title(title or ""), now, now)
+                "INSERT INTO sessions VALUES (?, ?, ?, ?)",
+                (session_id, writes.as_title(title or ""), now, now),
             )
         return self.get(session_id)
 
@@ -98,7 +101,7 @@ class SessionStore:
         """Give a chat another title."""
         self.get(session_id)
         with self.writing() as db:
-            db.execute("UPDATE sessions SET title = ? WHERE id = ?", (_as_title(title), session_id))
+            db.execute("UPDATE sessions SET title = ? WHERE id = ?", (writes.as_title(title), session_id))
         return self.get(session_id)
 
     def delete(self, session_id: str) -> None:
@@ -111,7 +114,7 @@ class SessionStore:
         """Hide a chat; it is deleted when this store is closed, unless `restore` brings it back."""
         self.get(session_id)
         with self.writing() as db:
-            db.execute("INSERT OR REPLACE INTO discarded VALUES (?, ?)", (session_id, _now()))
+            db.execute("INSERT OR REPLACE INTO discarded VALUES (?, ?)", (session_id, writes.now()))
         self._discarded.add(session_id)
 
     def restore(self, session_id: str) -> Session:
@@ -139,7 +142,7 @@ class SessionStore:
         with self.writing() as db:
             db.execute("DELETE FROM drafts WHERE session = ?", (session_id or "",))
             if text:
-                db.execute("INSERT INTO drafts VALUES (?, ?)", (session_id or "", _storable(text)))
+                db.execute("INSERT INTO drafts VALUES (?, ?)", (session_id or "", writes.storable(text)))
 
     # Turns
 
@@ -176,7 +179,7 @@ class SessionStore:
         session = self.get(session_id)
         with self.writing() as db:
             last = db.execute("SELECT max(number) FROM turns WHERE session = ?", (session_id,)).fetchone()[0]
-            turn_id = _insert_turn(
+            turn_id = writes.insert_turn(
                 db,
                 session_id,
                 (last or 0) + 1,
@@ -184,10 +187,10 @@ class SessionStore:
                 text,
                 status="complete",
                 correspondent=correspondent,
-                **({"created_at": _utc(at)} if at else {}),
+                **({"created_at": writes.utc(at)} if at else {}),
             )
             if not session.title:
-                db.execute("UPDATE sessions SET title = ? WHERE id = ?", (_as_title(text), session_id))
+                db.execute("UPDATE sessions SET title = ? WHERE id = ?", (writes.as_title(text), session_id))
         return self.turn(turn_id)
 
     def add_reply(
@@ -208,12 +211,12 @@ class SessionStore:
                 "SELECT id FROM turns WHERE session = ? AND number = ? AND role = 'assistant'",
                 (session_id, number),
             )
-            unsummarise(db, session_id, {row["id"] for row in had})
+            writes.unsummarise(db, session_id, {row["id"] for row in had})
             db.execute(
                 "UPDATE turns SET active = 0 WHERE session = ? AND number = ? AND role = 'assistant'",
                 (session_id, number),
             )
-            turn_id = _insert_turn(
+            turn_id = writes.insert_turn(
                 db,
                 session_id,
                 number,
@@ -234,11 +237,11 @@ class SessionStore:
         with self.writing() as db:
             db.execute(
                 "UPDATE turns SET text = ?, thinking = ?, status = ?, usage = ? WHERE id = ?",
-                (_storable(text), _storable(thinking), status, counted, turn_id),
+                (writes.storable(text), writes.storable(thinking), status, counted, turn_id),
             )
             db.execute(
                 "UPDATE sessions SET updated_at = ? WHERE id = (SELECT session FROM turns WHERE id = ?)",
-                (_now(), turn_id),
+                (writes.now(), turn_id),
             )
 
     def delete_turn(self, turn_id: str) -> None:
@@ -252,7 +255,7 @@ class SessionStore:
         where = (turn.session_id, turn.number) if turn.role == "user" else (turn_id,)
         with self.writing() as db:
             gone = {row["id"] for row in db.execute(f"SELECT id FROM turns WHERE {whole}", where)}
-            unsummarise(db, turn.session_id, gone)
+            writes.unsummarise(db, turn.session_id, gone)
             db.execute(f"DELETE FROM turns WHERE {whole}", where)
 
     def search(self, text: str, limit: int = 50) -> Sequence[Turn]:
@@ -320,7 +323,7 @@ class SessionStore:
                     text,
                     json.dumps([t.id for t in turns]),
                     json.dumps([s.n for s in merged]),
-                    _now(),
+                    writes.now(),
                     made_by,
                     dropped,
                     note,
@@ -382,69 +385,3 @@ class SessionStore:
             f"the chats at {self._file} cannot be {what}: {error}",
             "check the free disk space and that no other program holds the file",
         )
-
-
-def unsummarise(db: sqlite3.Connection, session_id: str, gone: Set[str]) -> int:
-    """Delete every summary of a chat made of any of these turns (ids), and say how many those were."""
-    if not gone:
-        return 0
-    made = db.execute("SELECT n, turns FROM summaries WHERE session = ?", (session_id,))
-    stale = [(row["n"],) for row in made if not gone.isdisjoint(json.loads(row["turns"]))]
-    db.executemany("DELETE FROM summaries WHERE n = ?", stale)
-    return len(stale)
-
-
-_SESSIONS = (
-    "SELECT *, (SELECT count(*) FROM turns WHERE session = sessions.id AND active = 1) AS turns FROM sessions"
-)
-_NOT_DISCARDED = "id NOT IN (SELECT session FROM discarded)"
-
-
-def _now() -> str:
-    return _utc(datetime.now(UTC))
-
-
-def _utc(when: datetime) -> str:
-    return when.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def _as_title(text: str) -> str:
-    title = one_line(printable(text))
-    return title if len(title) <= TITLE_LENGTH else title[: TITLE_LENGTH - 1].rstrip() + "…"
-
-
-def _storable(text: str) -> str:
-    """`text` without lone surrogates, which SQLite cannot hold."""
-    return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _free_id(db: sqlite3.Connection) -> str:
-    while True:
-        session_id = f"s-{secrets.token_hex(3)}"
-        if db.execute("SELECT 1 FROM sessions WHERE id = ?", (session_id,)).fetchone() is None:
-            return session_id
-
-
-def free_turn_id() -> str:
-    """An id that no turn has."""
-    return f"t-{secrets.token_hex(6)}"
-
-
-def _insert_turn(
-    db: sqlite3.Connection, session_id: str, number: int, role: TurnRole, text: str, **values: object
-) -> str:
-    turn_id = free_turn_id()
-    now = _now()
-    row = {
-        "id": turn_id,
-        "session": session_id,
-        "number": number,
-        "role": role,
-        "text": _storable(text),
-        "created_at": now,
-        **values,
-    }
-    marks = ", ".join("?" * len(row))
-    db.execute(f"INSERT INTO turns({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
-    db.execute("UPDATE sessions SET updated_at = ? WHERE id = ?", (now, session_id))
-    return turn_id

@@ -118,7 +118,7 @@ def test_sessions(
 ) -> None:
     minutes = count()
     monkeypatch.setattr(
-        "persona.chat.store._now", lambda: (NOON + timedelta(minutes=next(minutes))).isoformat()
+        "persona.chat.writes.now", lambda: (NOON + timedelta(minutes=next(minutes))).isoformat()
     )
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from persona.chat.drafting import corrections
-from persona.chat.store import SessionStore, Turn, unsummarise
+from persona.chat.store import SessionStore, Turn
+from persona.chat.writes import unsummarise
 from persona.errors import PersonaError, SessionError
 from persona.lab.ab import intervals
 
