@@ -1,9 +1,10 @@
-"""Text files that are replaced in one step: the old one or the new one, never half of either."""
+"""Files that are replaced in one step: the old one or the new one, never half of either."""
 
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
@@ -14,9 +15,21 @@ def replacing(file: Path) -> Iterator[IO[str]]:
 
     The folder is made; only the file's owner may read it. Raises OSError when it cannot be written.
     """
+    with _replacing(file) as raw, TextIOWrapper(raw, encoding="utf-8") as out:
+        yield out
+
+
+def replace(file: Path, held: str | bytes) -> None:
+    """Write `held` (text as UTF-8) in place of what `file` held. Raises OSError when it cannot be written."""
+    with _replacing(file) as out:
+        out.write(held.encode() if isinstance(held, str) else held)
+
+
+@contextmanager
+def _replacing(file: Path) -> Iterator[IO[bytes]]:
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", dir=file.parent, prefix=f"{file.name}.", suffix=".part", delete=False
+        dir=file.parent, prefix=f"{file.name}.", suffix=".part", delete=False
     ) as new:
         part = Path(new.name)
         try:
@@ -26,9 +39,3 @@ def replacing(file: Path) -> Iterator[IO[str]]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-
-
-def replace(file: Path, text: str) -> None:
-    """Write `text` in place of what `file` held. Raises OSError when it cannot be written."""
-    with replacing(file) as out:
-        out.write(text)

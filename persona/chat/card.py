@@ -30,6 +30,9 @@ MOST_FACTS = 5
 NOBODY = "Persona"
 """What the twin is called while nobody has said whose archive it is."""
 
+NAME_LINE = re.compile(r"^\s*name\s*:\s*(\S.*)$", re.IGNORECASE | re.MULTILINE)
+"""The line of a card that names whose it is."""
+
 _SAMPLE = 5000
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _MARK = re.compile(r"<!-- made from your messages; edit as you like.*?\(([0-9a-f]{16})\) -->")
@@ -78,6 +81,19 @@ def refresh(file: Path, memory: "MemoryStore") -> PersonaCard:
     return card
 
 
+def put(file: Path, text: str) -> Path | None:
+    """Set another card in place of the one in `file`; it is the user's own from then on.
+
+    A card that the user edited is kept beside it, and that file is returned. Raises PersonaError.
+    """
+    earlier = _read(file) if file.exists() else ""
+    kept = file.with_suffix(f".before{file.suffix}") if earlier and _edited(earlier) else None
+    if kept is not None:
+        _write(kept, earlier)
+    _write(file, text.strip() + "\n")
+    return kept
+
+
 def with_facts(card: PersonaCard, facts: Iterable[str]) -> PersonaCard:
     """The card with facts that the owner pinned, as the model is shown it; the file is left alone."""
     lines = [f"- {one_line(printable(fact))}" for fact in facts]
@@ -117,7 +133,7 @@ def stable_facts(messages: Sequence[StoredMessage], most: int = MOST_FACTS) -> l
 
 def _parse(text: str) -> PersonaCard:
     shown = _COMMENT.sub("", text).strip()
-    name = re.search(r"^\s*name\s*:\s*(\S.*)$", shown, re.IGNORECASE | re.MULTILINE)
+    name = NAME_LINE.search(shown)
     return PersonaCard(one_line(name.group(1)) if name else NOBODY, shown)
 
 

@@ -1,0 +1,1 @@
+"""Persona cards as other programs have them: SillyTavern's character cards."""
