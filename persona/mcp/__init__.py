@@ -1,0 +1,1 @@
+"""The twin as tools for other programs' models, over the Model Context Protocol."""
