@@ -65,7 +65,10 @@ def read(file: Path) -> Character:
     if len(raw) > MOST_BYTES:
         raise ImportFailed(f"{file} is larger than {MOST_BYTES // 2**20} MB", _HINT)
     try:
-        held = json.loads(_json_of_png(raw) if raw.startswith(png.SIGNATURE) else raw)
+        text = _json_of_png(raw) if raw.startswith(png.SIGNATURE) else raw
+        if len(text) > png.MOST_TEXT:
+            raise png.NotReadable(f"its JSON is longer than {png.MOST_TEXT // 2**20} MB")
+        held = json.loads(text)
     except png.NotReadable as error:
         raise ImportFailed(f"{file} cannot be read: {error}", _HINT) from None
     except (ValueError, RecursionError):
@@ -154,7 +157,7 @@ def _lines(data: dict[str, Any], name: str) -> Iterator[str]:
 def _examples(data: dict[str, Any], name: str) -> list[str]:
     """What the character says in the example dialogues, first lines only."""
     found = re.findall(
-        r"^\s*\{\{char\}\}\s*:(.*)$", _clean(data.get("mes_example")), re.MULTILINE | re.IGNORECASE
+        r"^[ \t]*\{\{char\}\}[ \t]*:(.*)$", _clean(data.get("mes_example")), re.MULTILINE | re.IGNORECASE
     )
     said = [one_line(_told(line, name)) for line in found]
     return [line for line in said if line][:_MOST_LINES]

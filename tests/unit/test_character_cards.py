@@ -172,6 +172,7 @@ def _wrong_checksum() -> bytes:
         lambda: b'{"spec": "chara_card_v2", "data": "text"}',
         lambda: b'{"spec": ["chara_card_v2"], "data": {"name": "a", "description": "b"}}',
         lambda: _deep(200_000),
+        lambda: b" " * (png.MOST_TEXT + 1) + json.dumps(V2).encode(),
         lambda: png.plain(2, 2),
         lambda: png_of((b"tEXt", b"chara\0not base64!")),
         lambda: png_of((b"tEXt", b"chara\0" + base64.b64encode(_deep(100_000)))),
