@@ -23,6 +23,7 @@ from persona.backends.base import (
     Usage,
 )
 from persona.chat.card import PersonaCard
+from persona.chat.channels import Channel, channel, first_from, manner
 from persona.chat.events import (
     PromptReady,
     Retrieved,
@@ -87,6 +88,7 @@ class Engine:
         self._idle_cancel: threading.Event | None = None
         self._running = 0
         self._last: dict[str, TurnRequest] = {}
+        self._manners: dict[tuple[str | None, str], str] = {}
 
     def turn(self, request: TurnRequest, cancel: threading.Event | None = None) -> Iterator[TurnEvent]:
         """Run one turn; work is done as the events are taken.
@@ -104,7 +106,13 @@ class Engine:
         else:
             session = self.sessions.get(request.session_id)
         at = aware(request.now) if request.now else None
-        asked = self.sessions.add_user(session.id, request.text, correspondent=request.correspondent, at=at)
+        asked = self.sessions.add_user(
+            session.id,
+            request.text,
+            correspondent=request.correspondent,
+            channel=request.channel,
+            at=at,
+        )
         yield from self._answer(asked, request, cancel)
 
     def regenerate(
@@ -122,8 +130,9 @@ class Engine:
         if asked is None:
             raise SessionError(f"session `{session_id}` holds no message to answer", "write something first")
         options = request or self._last.get(session_id) or TurnRequest(asked.text)
-        correspondent = options.correspondent or asked.correspondent
-        again = replace(options, text=asked.text, session_id=session_id, correspondent=correspondent)
+        again = replace(options, text=asked.text, session_id=session_id)
+        if options.correspondent is None:
+            again = replace(again, correspondent=asked.correspondent, channel=asked.channel)
         previous = turns[-1].id if turns[-1].role == "assistant" else None
         yield from self._answer(asked, again, cancel, previous)
 
@@ -206,7 +215,7 @@ class Engine:
         """
         session_id = request.session_id or ""
         options = self._options(request)
-        draft = options.draft(session_id)
+        draft = self._met(options.draft(session_id), request)
         asked = bool(request.text.strip())
         plan = self._manager.plan(draft if asked else replace(draft, message=None))
         found = self._retrieve(session_id, options, plan) if asked else ()
@@ -247,7 +256,9 @@ class Engine:
         try:
             yield TurnStarted(asked.session_id, asked.id)
             self.facts.learn([asked])
-            plan = self._manager.plan(options.draft(asked.session_id, before=asked.number))
+            plan = self._manager.plan(
+                self._met(options.draft(asked.session_id, before=asked.number), request)
+            )
             found = self._retrieve(asked.session_id, options, plan, asked.number)
             composed = self._manager.compose(plan, found, self._examples(options, plan))
             prompt, tokens, memories = composed.prompt, composed.tokens, composed.memories
@@ -301,13 +312,17 @@ class Engine:
             return told
         turns = self.sessions.turns(session_id) if session_id else ()
         earlier = [t.text for t in turns if t.role == "user" and (before is None or t.number < before)]
+        room -= cost(told)
+        where = self._channel(options.request)
         found = self.memory.search(
             text,
             now=plan.scene.now,
-            budget_tokens=room - cost(told),
+            budget_tokens=2 * room if where else room,
             cost=cost,
             context=earlier[-_CONTEXT_MESSAGES:],
         )
+        if where:
+            found = first_from(where, found, room, cost)
         return shown_to(self.sessions, session_id, together(question, told, found))
 
     def _examples(self, options: Options, plan: Plan) -> Sequence[str]:
@@ -351,9 +366,24 @@ class Engine:
     def _draft_of(self, session_id: str) -> Draft:
         """A draft with the options the chat was last used with."""
         asked = [t for t in self.sessions.turns(session_id) if t.role == "user"]
-        correspondent = asked[-1].correspondent if asked else None
-        last = self._last.get(session_id) or TurnRequest("", correspondent=correspondent)
-        return self._options(last).draft(session_id)
+        met = (asked[-1].correspondent, asked[-1].channel) if asked else (None, None)
+        last = self._last.get(session_id) or TurnRequest("", correspondent=met[0], channel=met[1])
+        return self._met(self._options(last).draft(session_id), last)
+
+    def _channel(self, request: TurnRequest) -> Channel | None:
+        """Where the user and the owner meet, None where that is left open."""
+        return channel(self.memory, request.channel) if request.channel else None
+
+    def _met(self, draft: Draft, request: TurnRequest) -> Draft:
+        """`draft` with where the user and the owner meet, and how the owner writes there."""
+        where = self._channel(request)
+        if where is None:
+            return draft
+        key = (request.correspondent, where.id)
+        if key not in self._manners:
+            self._manners[key] = manner(self.memory, request.correspondent, where)
+        partner = f"{draft.partner} in {where.name}" if draft.partner else None
+        return replace(draft, partner=partner, manner=self._manners[key])
 
     def _ready(self, composed: Composed, plan: Plan) -> PromptReady:
         sections = self._sections(composed.prompt)

@@ -28,6 +28,7 @@ class SamplingChanges(TypedDict, total=False):
 class TurnRequest:
     """One user message. None means: as the settings say (session: start a new one; now: the clock).
 
+    channel: where the correspondent writes, by `channels.Channel.id`; style and memory follow it.
     instructions: what the caller wants of this reply, beside the persona card. With a schema in
     `sampling` the model does not think.
     """
@@ -40,6 +41,7 @@ class TurnRequest:
     seed: int | None = None
     now: datetime | None = None
     correspondent: str | None = None
+    channel: str | None = None
     max_tokens: int | None = None
     ignore_eos: bool = False
     instructions: str = ""

@@ -38,7 +38,7 @@ class Draft:
     session_id: "" for a chat that is not begun yet.
     before: only exchanges before this number are history; None takes all. reply_tokens: the reserve
     wanted for the reply. memory_tokens: the most for memories; style_tokens: for
-    examples of style, beside them.
+    examples of style, beside them. manner: a line on how the owner writes where this is said.
     """
 
     session_id: str
@@ -52,6 +52,7 @@ class Draft:
     before: int | None = None
     instructions: str = ""
     style_tokens: int = 0
+    manner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ class ConversationManager:
     def _scene(self, draft: Draft) -> Scene:
         return Scene(
             name=self._card.name,
-            card=self._card.text,
+            card=f"{self._card.text}\n{draft.manner}".strip(),
             message=draft.message,
             now=draft.now,
             partner=draft.partner,

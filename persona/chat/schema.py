@@ -172,6 +172,12 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ) WITHOUT ROWID;
         """,
     ),
+    (
+        # A conversation's id in the archive, or a source's name; with the turn, as the correspondent is,
+        # because a chat may go from one to another.
+        "where the correspondent writes",
+        "ALTER TABLE turns ADD COLUMN channel TEXT;",
+    ),
 )
 
 

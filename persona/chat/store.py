@@ -173,7 +173,13 @@ class SessionStore:
         return turn_of(rows[0])
 
     def add_user(
-        self, session_id: str, text: str, *, correspondent: str | None = None, at: datetime | None = None
+        self,
+        session_id: str,
+        text: str,
+        *,
+        correspondent: str | None = None,
+        channel: str | None = None,
+        at: datetime | None = None,
     ) -> Turn:
         """Append the user's message, which opens a new exchange. at: when it is written, aware."""
         session = self.get(session_id)
@@ -187,6 +193,7 @@ class SessionStore:
                 text,
                 status="complete",
                 correspondent=correspondent,
+                channel=channel,
                 **({"created_at": writes.utc(at)} if at else {}),
             )
             if not session.title:

@@ -50,7 +50,7 @@ class Turn:
 
     number: the exchange it belongs to, from 1; a question and its reply share it.
     thinking_on: whether the model was allowed to think. active: false for a reply that was
-    regenerated since. correspondent: who the user spoke as, None for the owner.
+    regenerated since. correspondent: who the user spoke as, None for the owner; channel: where they met.
     """
 
     id: str
@@ -62,6 +62,7 @@ class Turn:
     status: Status
     created_at: datetime
     correspondent: str | None = None
+    channel: str | None = None
     memories: tuple[MemoryRef, ...] = ()
     usage: Usage | None = None
     thinking_on: bool = False
@@ -136,6 +137,7 @@ def turn_of(row: sqlite3.Row) -> Turn:
         status=row["status"],
         created_at=datetime.fromisoformat(row["created_at"]),
         correspondent=row["correspondent"],
+        channel=row["channel"],
         memories=tuple(MemoryRef(**m) for m in json.loads(row["memories"])),
         usage=Usage(**json.loads(row["usage"])) if row["usage"] else None,
         thinking_on=bool(row["thinking_on"]),
