@@ -15,7 +15,7 @@ from persona.chat.card import PersonaCard, load_or_make, with_facts
 from persona.chat.engine import Engine
 from persona.chat.fact_book import FactBook
 from persona.chat.store import SessionStore
-from persona.config import Settings
+from persona.config import ModelSettings, Settings
 from persona.errors import ModelError
 
 if TYPE_CHECKING:
@@ -86,6 +86,19 @@ def put_together(
     """
     card = card or load_or_make(paths.card_file(), memory)
     return Engine(memory=memory, sessions=sessions, backend=backend, settings=settings, card=card)
+
+
+def beside(engine: Engine, model: ModelSettings) -> Engine:
+    """An engine of another model over the same chats, archive and card; free its backend, and no more."""
+    from persona.models import open_backend
+
+    return Engine(
+        memory=engine.memory,
+        sessions=engine.sessions,
+        backend=LazyBackend(lambda: open_backend(model)),
+        settings=engine.settings.model_copy(update={"model": model}),
+        card=engine.card,
+    )
 
 
 class LazyBackend:

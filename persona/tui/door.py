@@ -30,6 +30,7 @@ class _Loaded(Protocol):
     @property
     def info(self) -> ModelInfo: ...
     def default_sampling(self, thinking: bool, /) -> Sampling: ...
+    def close(self) -> None: ...
 
 
 class Archive(Protocol):
@@ -41,6 +42,12 @@ class Archive(Protocol):
 
     def around(self, id: str, /, before: int = 2, after: int = 2) -> Sequence[StoredMessage]:
         """A message with those before and after it in its conversation."""
+        ...
+
+    def messages(
+        self, *, conversation: str | None = None, author: str | None = None, limit: int | None = 50
+    ) -> Sequence[StoredMessage]:
+        """The newest messages that fit, oldest first."""
         ...
 
     def people(self) -> "Sequence[Person]":

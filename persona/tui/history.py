@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 
 class Makers:
-    """Makes the messages of a chat. name: what the twin is called. keep_open: whether thinking is open."""
+    """Makes the messages of a chat. name: what the twin is called. keep_open: whether thinking is open.
+    bubbles: whether a reply may be several messages in a row."""
 
-    def __init__(self, engine: ChatEngine, name: str, keep_open: bool = False) -> None:
+    def __init__(
+        self, engine: ChatEngine, name: str, *, keep_open: bool = False, bubbles: bool = True
+    ) -> None:
         self._engine = engine
         self._name = name
         self._keep_open = keep_open
+        self._bubbles = bubbles
 
     def of(self, turns: "Sequence[Turn]") -> list[Callable[[], Widget]]:
         """For each turn in force, in order, what makes its message: a page shows some of them at once.
@@ -42,7 +46,11 @@ class Makers:
     def reply(self, turn: "Turn", among: "Sequence[Turn]") -> TwinMessage:
         """A stored reply, and which it is of those to one message."""
         message = TwinMessage(
-            self._name, turn.created_at.astimezone(), turn_id=turn.id, keep_open=self._keep_open
+            self._name,
+            turn.created_at.astimezone(),
+            turn_id=turn.id,
+            keep_open=self._keep_open,
+            bubbles=self._bubbles,
         )
         load = partial(recall, self._engine, turn.memories)
         message.restore(turn.text, turn.thinking, turn.status, len(turn.memories), load)

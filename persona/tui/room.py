@@ -4,20 +4,24 @@
 to the screen as messages, which is safe from any thread. The rest is for the app's thread.
 """
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from textual.message import Message
 
+from persona.config import ModelSettings
 from persona.errors import PersonaError
 from persona.tui.door import ChatEngine, Opener, ProgressFn
 from persona.tui.feed import as_persona_error
 
 if TYPE_CHECKING:
     from knowledge.progress import Progress
+    from persona.chat.channels import Channel
+    from persona.chat.engine import Engine
     from persona.chat.store import Session, Turn
 
 LATEST = "latest"
@@ -38,13 +42,15 @@ class Progressed(Message):
 class Past:
     """A chat to go on with: its messages in order with their alternatives, and what was not sent.
 
-    session: None for a chat that is not begun yet. at: which turn to show, by its id.
+    session: None for a chat that is not begun yet. at: which turn to show, by its id. channel: where the
+    user last spoke as somebody.
     """
 
     session: "Session | None" = None
     turns: "Sequence[Turn]" = ()
     draft: str = ""
     at: str | None = None
+    channel: "Channel | None" = None
 
 
 class Opened(Message):
@@ -109,6 +115,35 @@ class EngineRoom:
         self._hushed = threading.Event()
         self._indexing: threading.Thread | None = None
         self._no_more_indexing = threading.Event()
+        self._beside: tuple[ModelSettings, ChatEngine] | None = None
+        self._making_beside = threading.Lock()
+
+    def beside(self, model: ModelSettings) -> ChatEngine:
+        """An engine of another model over the same chats and archive, loaded; the last one is kept.
+
+        Blocks. Raises ModelError, and RuntimeError while no engine is open.
+        """
+        with self._making_beside:
+            if self._beside is None or self._beside[0] != model:
+                self._free_beside()
+                if self.engine is None:
+                    raise RuntimeError("no engine is open")
+                from persona.chat.opening import beside
+
+                other = beside(cast("Engine", self.engine), model)
+                self._beside = (model, other)
+                other.load()
+            return self._beside[1]
+
+    def no_more_beside(self) -> None:
+        """Free the other model. Blocks."""
+        with self._making_beside:
+            self._free_beside()
+
+    def _free_beside(self) -> None:
+        if self._beside is not None:
+            (_, other), self._beside = self._beside, None
+            other.backend.close()
 
     def reopen(
         self, session_id: str | None, hushed: threading.Event, post: Callable[[Message], object]
@@ -134,6 +169,8 @@ class EngineRoom:
             post(OpeningFailed(as_persona_error(error)))
             return
         self.engine = engine
+        # What is loaded by now stays; looking through all of it for garbage would stop a scroll for 0.2 s.
+        gc.freeze()
         trouble = None
         try:
             past = _past(engine, session_id)
@@ -212,6 +249,7 @@ class EngineRoom:
 
     def close(self) -> None:
         """Free the engine, once no worker uses it any more."""
+        self.no_more_beside()
         if self._indexing is not None:
             self._indexing.join()
         if self.engine is not None:
@@ -258,4 +296,13 @@ def _past(engine: ChatEngine, session_id: str | None, at: str | None = None) -> 
     if session_id is None:
         return Past(draft=store.draft(None))
     turns = store.turns(session_id, alternatives=True)
-    return Past(store.get(session_id), turns, store.draft(session_id), at)
+    return Past(store.get(session_id), turns, store.draft(session_id), at, _channel(engine, turns))
+
+
+def _channel(engine: ChatEngine, turns: "Sequence[Turn]") -> "Channel | None":
+    asked = next((turn for turn in reversed(turns) if turn.role == "user"), None)
+    if asked is None or asked.channel is None:
+        return None
+    from persona.chat.channels import channel
+
+    return channel(engine.memory, asked.channel)

@@ -66,9 +66,18 @@ class Archive:
 
     stored: dict[str, StoredMessage] = field(default_factory=dict)
     known: list[Person] = field(default_factory=list)
+    heard: dict[str, list[StoredMessage]] = field(default_factory=dict)
+    """What each of them wrote."""
 
     def around(self, id: str, before: int = 2, after: int = 2) -> list[StoredMessage]:
         return list(self.stored.values()) if id in self.stored else []
+
+    def messages(
+        self, *, conversation: str | None = None, author: str | None = None, limit: int | None = 50
+    ) -> list[StoredMessage]:
+        said = [m for messages in self.heard.values() for m in messages]
+        there = [m for m in said if conversation in (None, m.conversation_id)]
+        return [m for m in there if author in (None, m.author)][:limit]
 
     def people(self) -> list[Person]:
         return self.known
@@ -86,7 +95,9 @@ class ScriptedEngine:
     def __init__(self, folder: Path, memories: tuple[Memory, ...] = (), info: ModelInfo = STARTER) -> None:
         self.card = SimpleNamespace(name="Mira Sol", text="Name: Mira Sol")
         self.backend = SimpleNamespace(
-            info=info, default_sampling=lambda thinking: Sampling(0.6 if thinking else 0.7, 0.8, 20)
+            info=info,
+            default_sampling=lambda thinking: Sampling(0.6 if thinking else 0.7, 0.8, 20),
+            close=lambda: None,
         )
         self.memory = Archive()
         self.sessions = SessionStore(folder / "sessions.sqlite3")
@@ -114,7 +125,9 @@ class ScriptedEngine:
     def turn(self, request: TurnRequest, cancel: threading.Event | None = None) -> Iterator[TurnEvent]:
         self.requests.append(request)
         session_id = request.session_id or self.sessions.create().id
-        user = self.sessions.add_user(session_id, request.text, correspondent=request.correspondent)
+        user = self.sessions.add_user(
+            session_id, request.text, correspondent=request.correspondent, channel=request.channel
+        )
         yield TurnStarted(session_id, user.id)
         yield from self._reply(session_id, user.number, request, cancel or threading.Event())
 

@@ -1,5 +1,6 @@
 """The other screens, as they are reached from the chat, and what comes of them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from persona.tui.widgets.prompt import Prompt
 from persona.tui.widgets.slash import SlashMenu
 from tui.conftest import chat, make_app, opened, screen_text, wait_until, write
 from tui.scripted import ScriptedEngine
+from tui.test_glass import stored
 from tui.test_sessions import tell
 
 WIDE = (110, 36)
@@ -125,6 +127,36 @@ async def test_one_talks_as_a_correspondent_and_as_oneself_again(engine: Scripte
         await wait_until(pilot, lambda: "yourself" in screen_text(pilot))
         await pilot.press("enter")
         await wait_until(pilot, lambda: "you are Jonas" not in screen_text(pilot))
+
+
+async def test_the_channel_is_chosen_said_kept_and_left(engine: ScriptedEngine) -> None:
+    when = datetime(2026, 1, 1, tzinfo=UTC)
+    engine.memory.known = [Person("Ana", False, ("c",), (), 3, when, when)]
+    engine.memory.heard["Ana"] = [
+        replace(stored("slack:C1:0", "hi"), author="Ana"),
+        replace(stored("slack:C1:1", "hello?"), author="Ana"),
+        replace(stored("email:1", "Dear Mira"), author="Ana", source="email", conversation_id="email:1"),
+    ]
+    async with make_app(engine).run_test(size=WIDE) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: "Ana" in screen_text(pilot))
+        await pilot.press(*"ana", "enter")
+        await wait_until(pilot, lambda: "anywhere" in screen_text(pilot))
+        await pilot.press(*"slack", "enter")
+        await wait_until(pilot, lambda: "you are Ana in slack #general" in screen_text(pilot))
+        await write(pilot, "hi")
+        engine.end()
+        await wait_until(pilot, lambda: engine.idled)
+        assert (engine.requests[0].correspondent, engine.requests[0].channel) == ("Ana", "slack:C1")
+        (session,) = engine.sessions.list()
+        await pilot.press("f5")
+        await wait_until(pilot, lambda: "yourself" in screen_text(pilot))
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: "you are Ana" not in screen_text(pilot))
+        assert screen._request("").channel is None
+        screen._leave_for(session.id)
+        await wait_until(pilot, lambda: "you are Ana in slack #general" in screen_text(pilot))
 
 
 async def test_a_command_is_offered_completed_and_run(engine: ScriptedEngine) -> None:

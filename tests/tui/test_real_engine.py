@@ -242,6 +242,31 @@ async def test_a_blind_choice_over_the_real_engine(app: PersonaApp) -> None:
         assert shown == {True, False}
 
 
+async def test_two_models_answer_blind_over_the_same_chat_and_archive(
+    app: PersonaApp, tmp_path: Path
+) -> None:
+    other = write_scripted_qwen3(tmp_path / "other.gguf", ["la la"])
+    async with app.run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: app.room.engine)
+        screen = app.screen
+        assert isinstance(screen, ChatScreen)
+        screen.contrast = f"model {other}"
+        await write(pilot, "where is my flat in Cedofeita?")
+        await wait_until(pilot, lambda: "which is better?" in screen_text(pilot))
+        await pilot.press("1")
+        await wait_until(pilot, lambda: app.screen is screen)
+        (choice,) = ChoiceBook(engine_of(app).sessions).all()
+        replies = {s.arm: engine_of(app).sessions.turn(s.turn_id) for s in (choice.left, choice.right)}
+        assert set(replies) == {"model other", "model tiny-qwen3"}
+        assert replies["model other"].text.startswith("la la")
+        assert all(reply.memories for reply in replies.values())
+        # another message: the other model is still there
+        kept = app.room.beside(screen._settings.model.model_copy(update={"name": str(other)}))
+        await pilot.press("f3")
+        await wait_until(pilot, lambda: kept.backend._closed)  # type: ignore[attr-defined]
+        assert engine_of(app).backend.count_tokens("the first one talks on") > 0
+
+
 async def test_a_file_dropped_on_the_chat_is_read_and_known_at_once(app: PersonaApp, tmp_path: Path) -> None:
     dropped = tmp_path / "lisbon.md"
     dropped.write_text("# Lisbon\n\nThe tram to Graca is number twentyeight.", encoding="utf-8")

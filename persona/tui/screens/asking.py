@@ -1,6 +1,6 @@
 """What the next message is asked with: the switches, who the user speaks as, the sampling."""
 
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from textual.reactive import reactive
 
@@ -9,6 +9,9 @@ from persona.config import Compression, Settings
 from persona.tui.room import EngineRoom
 from persona.tui.screens.keeping import KeepingScreen
 from persona.tui.widgets.header import TwinHeader
+
+if TYPE_CHECKING:
+    from persona.chat.channels import Channel
 
 
 class AskingScreen(KeepingScreen):
@@ -19,6 +22,8 @@ class AskingScreen(KeepingScreen):
     compression: reactive[Compression] = reactive[Compression]("off")
     partner = reactive("")
     """Which of the owner's correspondents the user speaks as, "" for the owner."""
+    channel: "reactive[Channel | None]" = reactive(None)
+    """Where that correspondent writes, None where it is left open."""
 
     def __init__(self, room: EngineRoom, settings: Settings) -> None:
         super().__init__(room)
@@ -44,6 +49,7 @@ class AskingScreen(KeepingScreen):
             compression=self.compression,
             memory=self.memory,
             correspondent=self.partner or None,
+            channel=self.channel.id if self.partner and self.channel else None,
             sampling=self.sampling,
             seed=self.seed,
         )
@@ -70,5 +76,9 @@ class AskingScreen(KeepingScreen):
     def watch_compression(self, mode: Compression) -> None:
         self._header.compression = mode
 
-    def watch_partner(self, name: str) -> None:
-        self._header.partner = name
+    def watch_partner(self) -> None:
+        where = f" in {self.channel.name}" if self.partner and self.channel else ""
+        self._header.partner = self.partner + where
+
+    def watch_channel(self) -> None:
+        self.watch_partner()

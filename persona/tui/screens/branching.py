@@ -1,15 +1,17 @@
 """What can be done with one message: change it, fork there, page through its replies, copy, quote."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TypeVar
 
 from persona.tui.calls import in_thread
 from persona.tui.history import Makers
-from persona.tui.room import Past
+from persona.tui.room import Past, Resumed
 from persona.tui.screens.talking import TalkingScreen
 from persona.tui.talk import Talk
 from persona.tui.widgets.messages import TwinMessage, UserMessage
 from persona.tui.widgets.said import Said
+from persona.tui.widgets.welcome import Welcome
 
 S = TypeVar("S", bound=Said)
 
@@ -22,6 +24,8 @@ class BranchingScreen(TalkingScreen):
     _clicked: Said | None = None
     _editing: str | None = None
     _put_aside = ""
+    _questions: Sequence[str] = ()
+    """What an empty chat offers to ask."""
 
     async def on_said_asked(self, event: Said.Asked) -> None:
         self._clicked = event.said
@@ -99,9 +103,35 @@ class BranchingScreen(TalkingScreen):
         forked = fork(self._sessions, turn.session_id, turn.number - 1)
         return Past(forked, self._sessions.turns(forked.id, alternatives=True))
 
+    # Past chats
+
+    async def on_resumed(self, event: Resumed) -> None:
+        if self._talk is None:
+            await self._show(event.past)
+            self._idle()
+
     async def _show(self, past: Past) -> None:
         """Take `past` for the chat at hand."""
-        raise NotImplementedError
+        engine = self._room.engine
+        if engine is None:
+            return
+        self._leave_editing()
+        turns = [turn for turn in past.turns if turn.active]
+        self._session_id = past.session.id if past.session else None
+        self._said = None
+        self._show_title(past.session.title if past.session else "")
+        self._status.used = 0
+        self._status.usage = next((t.usage for t in reversed(turns) if t.usage), None)
+        asked = [turn for turn in turns if turn.role == "user"]
+        if asked:
+            self.partner, self.channel = asked[-1].correspondent or "", past.channel
+        self._prompt.replace_with(past.draft)
+        if turns:
+            at = next((n for n, turn in enumerate(turns) if turn.id == past.at), None)
+            await self._page.fill(self._makers().of(past.turns), at)
+        else:
+            await self._page.fill([partial(Welcome, self._questions, opening=False)])
+        self._prompt.focus()
 
     # Forks and alternatives
 
@@ -155,7 +185,8 @@ class BranchingScreen(TalkingScreen):
     def _makers(self) -> Makers:
         assert self._room.engine is not None
         keep_open = self._thinking_open.get(self._session_id, False)
-        return Makers(self._room.engine, self._header.twin, keep_open)
+        bubbles = self._settings.tui.bubbles
+        return Makers(self._room.engine, self._header.twin, keep_open=keep_open, bubbles=bubbles)
 
     def _turn_over(self, talk: Talk) -> None:
         if talk.message.turn_id is not None:

@@ -1,7 +1,7 @@
 """Two replies to one message, side by side. Which settings gave which is not said before the choice."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -16,6 +16,7 @@ from textual.widgets import Footer, Static
 from knowledge.text import printable
 from persona.backends.base import TextDelta
 from persona.chat.events import TurnEvent, TurnFinished, TurnStarted
+from persona.config import ModelSettings
 from persona.lab.ab.choices import Choice, ChoiceBook, Picked, Shown
 from persona.tui import keys
 from persona.tui.calls import in_thread
@@ -31,7 +32,8 @@ SIDES: tuple[Picked, Picked] = ("left", "right")
 class CompareScreen(ModalScreen[str | None]):
     """Dismissed with the id of the chat the replies are in, None where not even the message was stored.
 
-    arms: in the order they answer. sides: where each stands, 0 for left.
+    arms: in the order they answer. sides: where each stands, 0 for left. beside: gives the engine of another
+    model, in a thread. bubbles: as in the chat.
     """
 
     ACTIONS = keys.COMPARE_ACTIONS
@@ -53,8 +55,17 @@ class CompareScreen(ModalScreen[str | None]):
     class FeedReady(Message):
         """Something was said."""
 
-    def __init__(self, engine: ChatEngine, arms: Sequence[Arm], sides: Sequence[int]) -> None:
+    def __init__(
+        self,
+        engine: ChatEngine,
+        arms: Sequence[Arm],
+        sides: Sequence[int],
+        *,
+        beside: Callable[[ModelSettings], ChatEngine],
+        bubbles: bool = True,
+    ) -> None:
         super().__init__()
+        self._beside, self._bubbles = beside, bubbles
         self._engine = engine
         self._arms, self._sides = arms, sides
         self._feed = Feed(lambda: self.post_message(self.FeedReady()))
@@ -70,7 +81,7 @@ class CompareScreen(ModalScreen[str | None]):
             for side in SIDES:
                 with VerticalScroll(id=side) as box:
                     box.border_title = side
-                    yield ReplyMarkdown()
+                    yield ReplyMarkdown(bubbles=self._bubbles)
         yield Static("both replies come first; then choose, without knowing which is which", id="say")
         yield Footer(compact=True)
 
@@ -83,15 +94,17 @@ class CompareScreen(ModalScreen[str | None]):
         self._cancel.set()
 
     def _both(self) -> Iterator[TurnEvent]:
+        # Both before either speaks: a wait before one of them would tell which it is.
+        answering = [self._engine if arm.model is None else self._beside(arm.model) for arm in self._arms]
         first, second = self._arms
         session_id = None
-        for event in self._engine.turn(first.request, self._cancel):
+        for event in answering[0].turn(first.request, self._cancel):
             if isinstance(event, TurnStarted):
                 session_id = event.session_id
             yield event
         if session_id is not None and not self._cancel.is_set():
             again = replace(second.request, session_id=session_id)
-            yield from self._engine.regenerate(session_id, again, self._cancel)
+            yield from answering[1].regenerate(session_id, again, self._cancel)
 
     async def on_compare_screen_feed_ready(self) -> None:
         for event in self._feed.drain():

@@ -10,18 +10,20 @@ from persona import config
 from persona.config import Settings
 from persona.tui import contrast
 from persona.tui.calls import in_thread
-from persona.tui.screens.branching import BranchingScreen
+from persona.tui.drafts import joined
 from persona.tui.screens.help import HelpScreen
 from persona.tui.screens.line import LineScreen
+from persona.tui.screens.opening import OpeningScreen
 from persona.tui.screens.pick import Pick, PickScreen
 
 if TYPE_CHECKING:
+    from persona.chat.channels import Channel
     from persona.tui.screens.sampling import Drawn
 
 MYSELF = ""
 
 
-class DoorsScreen(BranchingScreen):
+class DoorsScreen(OpeningScreen):
     """Nothing here runs a turn."""
 
     contrast: str = ""
@@ -56,9 +58,24 @@ class DoorsScreen(BranchingScreen):
         myself = Pick(MYSELF, "yourself", "what you say is your own word")
         return [myself, *(Pick(p.name, p.name, f"{p.messages:,} messages") for p in known)]
 
-    def _speak_as(self, picked: Pick[str] | None) -> None:
+    async def _speak_as(self, picked: Pick[str] | None) -> None:
+        if picked is None or self._room.engine is None:
+            return
+        from persona.chat.channels import channels
+
+        self.partner, self.channel = picked.value, None
+        memory = self._room.engine.memory
+        found = await in_thread(self, channels, memory, picked.value) if picked.value else []
+        if found and len(found) > 1:
+            anywhere: Pick[Channel | None] = Pick(None, "anywhere", "as everywhere")
+            where: list[Pick[Channel | None]] = [Pick(c, c.name, f"{c.messages:,} messages") for c in found]
+            self.app.push_screen(
+                PickScreen(f"as {picked.value}, in", lambda: [anywhere, *where]), self._speak_in
+            )
+
+    def _speak_in(self, picked: "Pick[Channel | None] | None") -> None:
         if picked is not None:
-            self.partner = picked.value
+            self.channel = picked.value
 
     def action_draft(self) -> None:
         """Draft a reply to a message from somebody."""
@@ -79,26 +96,42 @@ class DoorsScreen(BranchingScreen):
         if self.contrast:
             self._contrast_with(Pick("", ""))
         else:
-            picks = [Pick(c, c) for c in contrast.contrasts(self._request(""))]
-            self.app.push_screen(PickScreen("two replies that differ in", lambda: picks), self._contrast_with)
+            self.app.push_screen(
+                PickScreen("two replies that differ in", self._contrasts), self._contrast_with
+            )
+
+    def _contrasts(self) -> list[Pick[str]]:
+        settings = [Pick(c, c) for c in contrast.contrasts(self._request(""))]
+        return [*settings, *(Pick(c, c, about) for c, about in contrast.others(self._settings.model))]
 
     def _contrast_with(self, picked: Pick[str] | None) -> None:
         if picked is not None:
             self.contrast = self._header.contrast = picked.value
+            self.run_worker(self._room.no_more_beside, thread=True, group="beside")
 
-    def _compare(self, text: str) -> None:
+    async def _compare(self, text: str) -> None:
         """Answer `text` twice, blind."""
         from persona.tui.screens.compare import CompareScreen
 
         assert self._room.engine is not None
         self._room.hush()
-        order, sides = contrast.blind(contrast.arms(self._request(text), self.contrast))
-        self.app.push_screen(CompareScreen(self._room.engine, order, sides), self._compared)
+        used = self._settings
+        arms = await in_thread(self, contrast.arms, self._request(text), self.contrast, used.model)
+        if arms is None:
+            self._compared(text, None)
+            return
+        order, sides = contrast.blind(arms)
+        screen = CompareScreen(
+            self._room.engine, order, sides, beside=self._room.beside, bubbles=used.tui.bubbles
+        )
+        self.app.push_screen(screen, partial(self._compared, text))
 
-    def _compared(self, session_id: str | None) -> None:
+    def _compared(self, text: str, session_id: str | None) -> None:
         if session_id is not None:
             self._drafts.note(self._session_id, "")
             self._leave_for(session_id)
+        else:  # not stored: nobody has these words but us
+            self._prompt.replace_with(joined(text, self._prompt.text))
 
     # Model, sampling, settings
 
@@ -126,6 +159,36 @@ class DoorsScreen(BranchingScreen):
 
         self.app.push_screen(StepScreen(ModelStep(FirstRun(finished=True))), self._changed)
 
+    async def action_adapter(self, name: str = "") -> None:
+        """Lay another adapter over the model, the one of that name or path where one is given."""
+        if (self._opening and self._not_open()) or self._busy():
+            return
+        if name:
+            await self._lay_on(Pick(name, name))
+        else:
+            self.app.push_screen(PickScreen("adapter", self._adapters), self._lay_on)
+
+    def _adapters(self) -> list[Pick[str]]:
+        from persona.models.adapters import NONE, adapters
+
+        used = config.load().model
+        found = [Pick(a.name, a.name, f"{a.base}  {a.path}".strip()) for a in adapters(used)]
+        now = Path(used.adapter).name if used.adapter else NONE
+        return [Pick(NONE, NONE, f"the model as it is; now: {now}"), *found]
+
+    def _adapter_names(self) -> list[str]:
+        return [pick.name for pick in self._adapters()]
+
+    async def _lay_on(self, picked: Pick[str] | None) -> None:
+        if picked is None:
+            return
+        from persona.models.adapters import lay_on
+
+        before = config.load().model.adapter
+        if await in_thread(self, lay_on, picked.value) not in (None, before):
+            self._adapter_before = before
+            await self._changed(True)
+
     def action_settings(self) -> None:
         """Every setting."""
         if self._busy():
@@ -140,10 +203,6 @@ class DoorsScreen(BranchingScreen):
             self._take_settings(config.load())
             self.post_message(self.SettingsChanged(self._settings))
             await self._reopen()
-
-    async def _reopen(self) -> None:
-        """Open model and stores anew, and this chat in them."""
-        raise NotImplementedError
 
     # Long jobs
 

@@ -141,6 +141,7 @@ class DraftScreen(ModalScreen[str | None]):
             compression=self._request.compression,
             sampling=self._request.sampling,
             correspondent=sender or None,
+            channel=self._request.channel if sender == self._request.correspondent else None,
         )
         self._feed = Feed(lambda: self.post_message(self.FeedReady()))
         if self._flush is not None:

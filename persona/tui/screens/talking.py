@@ -91,7 +91,11 @@ class TalkingScreen(AskingScreen):
         self._room.hush()
         keep_open = self._thinking_open.get(self._session_id, False)
         message = TwinMessage(
-            self._header.twin, self._clocks.now(), self._clocks.seconds, keep_open=keep_open
+            self._header.twin,
+            self._clocks.now(),
+            self._clocks.seconds,
+            keep_open=keep_open,
+            bubbles=self._settings.tui.bubbles,
         )
         await self._page.add(message)
         self._page.to_end()

@@ -13,11 +13,11 @@ from persona.tui.widgets.fold import Fold
 
 MakeWidget = Callable[[], Widget]
 
-PAGE = 20
+PAGE = 12
 """Turns put on the page at once; a chat of thousands must open as fast as one of ten."""
 
-STEP = 12
-"""Turns brought at once while the reader scrolls. Each time costs a layout of the page, so not fewer."""
+STEP = 2
+"""Turns brought at once while the reader scrolls: what a frame has time for, a dozen widgets each."""
 
 AHEAD = 2
 """Screens of turns kept ready above and below what is in view."""
@@ -99,14 +99,15 @@ class Conversation(VerticalScroll, can_focus=False):
     async def fill(self, past: Sequence[MakeWidget], show: int | None = None) -> None:
         """Show these messages instead of what was there: the newest page, or the one around `show`."""
         async with self._changing:
-            await self.remove_children()
             self._past = list(past)
             last = len(past) if show is None else min(len(past), show + PAGE // 2)
             self._first = max(0, last - PAGE)
             self._earlier, self._later = More("▴", "earlier"), More("▾", "later")
             self._shown = [make() for make in self._past[self._first : last]]
-            await self.mount_all([self._earlier, *self._shown, self._later])
-            self._count()
+            with self.app.batch_update():
+                await self.remove_children()
+                await self.mount_all([self._earlier, *self._shown, self._later])
+                self._count()
         if show is None:
             self.to_end()
         else:
@@ -134,12 +135,13 @@ class Conversation(VerticalScroll, can_focus=False):
             first = max(0, self._first - count)
             page = [make() for make in self._past[first : self._first]]
             keep = self._kept_place()
-            await self.mount_all(page, after=self._earlier)
             far = [w for w in self._shown if w.virtual_region.y > self._screens_from_here(AHEAD + 2)]
             self._shown = [*page, *(w for w in self._shown if w not in far)]
             self._first = first
-            await self._drop(far)
-            self._count()
+            with self.app.batch_update():
+                await self.mount_all(page, after=self._earlier)
+                await self._drop(far)
+                self._count()
             self.call_after_refresh(keep)
 
     async def show_later(self, count: int = PAGE) -> None:
@@ -147,12 +149,13 @@ class Conversation(VerticalScroll, can_focus=False):
         async with self._changing:
             page = [make() for make in self._past[self._last : self._last + count]]
             keep = self._kept_place()
-            await self.mount_all(page, before=self._later)
             far = [w for w in self._shown if w.virtual_region.bottom < self._screens_from_here(-AHEAD - 1)]
             self._shown = [*(w for w in self._shown if w not in far), *page]
             self._first += len(far)
-            await self._drop(far)
-            self._count()
+            with self.app.batch_update():
+                await self.mount_all(page, before=self._later)
+                await self._drop(far)
+                self._count()
             self.call_after_refresh(keep)
 
     async def to_oldest(self) -> None:
@@ -190,8 +193,15 @@ class Conversation(VerticalScroll, can_focus=False):
 
     @property
     def _near_last(self) -> bool:
-        left = self._later.virtual_region.bottom - self.scroll_y - self.size.height
-        return self._last < len(self._past) and left < AHEAD * self.size.height
+        return self._last < len(self._past) and self._left_below < AHEAD * self.size.height
+
+    @property
+    def _left_below(self) -> float:
+        """Lines of stored messages below what is in view."""
+        # Asked where a widget out of view is, Textual lays out the whole page, at each step of a scroll.
+        if self.children[-1] is self._later:
+            return self.max_scroll_y - self.scroll_y
+        return self._later.virtual_region.bottom - self.scroll_y - self.size.height
 
     async def on_conversation_near_edge(self) -> None:
         if self._near_first:

@@ -2,10 +2,12 @@
 
 from markdown_it import MarkdownIt
 from textual import events
+from textual.app import ComposeResult
 from textual.widgets import Markdown
 from textual.widgets.markdown import MarkdownBlock, MarkdownFence
 
 from knowledge.text import printable
+from persona.tui.bubbles import apart, is_burst
 
 
 def _parser() -> MarkdownIt:
@@ -28,16 +30,37 @@ class Code(MarkdownFence):
 
 
 class ReplyMarkdown(Markdown):
-    """Untrusted Markdown: control characters are dropped, HTML is text, no link opens by itself."""
+    """Untrusted Markdown: control characters are dropped, HTML is text, no link opens by itself.
+
+    bubbles: show messages in a row as such.
+    """
 
     DEFAULT_CSS = """
     ReplyMarkdown { padding: 0; margin: 0; background: transparent; }
     ReplyMarkdown > MarkdownBlock:last-child { margin-bottom: 0; }
     ReplyMarkdown MarkdownFence { margin: 0 0 1 0; }
+    ReplyMarkdown.-burst > MarkdownParagraph {
+        width: auto; max-width: 100%; padding: 0 1; background: $primary 12%;
+    }
     """
 
-    def __init__(self, text: str = "", *, classes: str | None = None) -> None:
-        super().__init__(printable(text), parser_factory=_parser, open_links=False, classes=classes)
+    def __init__(self, text: str = "", *, bubbles: bool = False) -> None:
+        super().__init__(parser_factory=_parser, open_links=False)
+        self._text = printable(text)
+        self._bubbles = bubbles
+        self.set_class(self._is_burst, "-burst")
+
+    def compose(self) -> ComposeResult:
+        """The blocks of what is there from the start, so that they come with the message. Textual would bring
+        them later, one message at a time, and lay out the whole page for each."""
+        self._theme = self.app.theme
+        self._markdown = self._shown
+        lines = self._markdown.splitlines()
+        self._last_parsed_line = len(lines) - (1 if lines and lines[-1] else 0)
+        yield from self._parse_markdown(_parser().parse(self._markdown))
+
+    def on_mount(self, event: events.Mount) -> None:
+        event.prevent_default()  # or Textual parses it all again
 
     def get_block_class(self, block_name: str) -> type[MarkdownBlock]:
         """What shows a block."""
@@ -50,13 +73,29 @@ class ReplyMarkdown(Markdown):
         blocks = self.query(Code)
         return blocks.last().code if blocks else ""
 
+    @property
+    def _is_burst(self) -> bool:
+        return self._bubbles and is_burst(self._text)
+
+    @property
+    def _shown(self) -> str:
+        return apart(self._text) if self._is_burst else self._text
+
     async def add(self, fragment: str) -> None:
-        """Append a piece; only the last block is parsed again."""
-        await self.append(printable(fragment))
+        """Append a piece; only the last block is parsed again, unless the piece changes what the rest is."""
+        self._text += printable(fragment)
+        self.set_class(self._is_burst, "-burst")
+        shown = self._shown
+        if shown.startswith(self.source):
+            await self.append(shown[len(self.source) :])
+        else:
+            await self.update(shown)
 
     async def finish(self, text: str) -> None:
         """Show the whole text, parsed as one: what piecewise parsing got wrong is mended."""
-        await self.update(printable(text))
+        self._text = printable(text)
+        self.set_class(self._is_burst, "-burst")
+        await self.update(self._shown)
 
     def on_markdown_link_clicked(self, event: Markdown.LinkClicked) -> None:
         """A label may hide where it leads: say it, and leave opening it to the reader."""

@@ -76,7 +76,7 @@ class TwinMessage(Said):
 
     It is filled piece by piece, in any order the engine chooses, and ended by `finish`.
     seconds: a running clock, for how long the thinking took. keep_open: whether thinking stays open
-    once it is done.
+    once it is done. bubbles: whether several plain lines are several messages in a row.
     """
 
     DEFAULT_CSS = """
@@ -94,8 +94,10 @@ class TwinMessage(Said):
         *,
         turn_id: str | None = None,
         keep_open: bool = False,
+        bubbles: bool = True,
     ) -> None:
         super().__init__(Head(name, when, "bold $primary", _THEIRS), turn_id)
+        self._bubbles = bubbles
         self.thinking_text = ""
         self._seconds = seconds
         self._keep_open = keep_open
@@ -119,7 +121,7 @@ class TwinMessage(Said):
         if thinking:
             self._thinking = Thinking(thinking, opened=self._keep_open)
         if text:
-            self._body = ReplyMarkdown(text)
+            self._body = ReplyMarkdown(text, bubbles=self._bubbles)
         if memories:
             self._memories = MemoryList(memories, load)
         self.show_status(status, {"complete": "", "failed": BROKE_OFF}.get(status, CUT_SHORT))
@@ -147,7 +149,7 @@ class TwinMessage(Said):
     async def add_text(self, fragment: str) -> None:
         """More of the reply; the first of it ends the thinking."""
         if self._body is None:
-            self._body = ReplyMarkdown()
+            self._body = ReplyMarkdown(bubbles=self._bubbles)
             self._close_thinking()
             await self.mount(self._body, before=self._foot)
         self.text += fragment
