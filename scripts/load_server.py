@@ -165,8 +165,8 @@ def main() -> int:
             [*command, "--model", options.model], env=environment, stderr=subprocess.PIPE, text=True
         )
         try:
-            load = Load(_port(server), server.pid)
-            _until_healthy(load.port)
+            load = Load(port_of(server), server.pid)
+            until_healthy(load.port)
             _run(load, options.minutes, options.clients)
         finally:
             server.send_signal(signal.SIGTERM)
@@ -174,7 +174,8 @@ def main() -> int:
     return _report(load, code, options.html)
 
 
-def _port(server: "subprocess.Popen[str]") -> int:
+def port_of(server: "subprocess.Popen[str]") -> int:
+    """The port that a starting `persona serve` says it listens on; its standard error must be a pipe."""
     assert server.stderr is not None
     for line in server.stderr:
         if found := re.search(r"listening on http://[^:]+:(\d+)", line):
@@ -183,7 +184,8 @@ def _port(server: "subprocess.Popen[str]") -> int:
     raise SystemExit("the server did not start")
 
 
-def _until_healthy(port: int) -> None:
+def until_healthy(port: int) -> None:
+    """Wait for the model; ends the program when it takes more than two minutes."""
     for _ in range(600):
         with suppress(OSError):
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)

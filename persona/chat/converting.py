@@ -1,14 +1,15 @@
 """Text into structured data, for task models: the model alone, held to a JSON schema."""
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
+from threading import Event as Cancel
 from typing import Any
 
 from jsonschema import exceptions, validators
 
-from persona.backends.base import TextDelta
+from persona.backends.base import Event, TextDelta
 from persona.chat.engine import Engine
 from persona.chat.events import TurnRequest
 from persona.chat.layout import conversion
@@ -47,14 +48,15 @@ class Converter:
                 f"{file} is no readable JSON: {error}", "give a file with a JSON schema"
             ) from None
 
-    def convert(self, engine: Engine, text: str, cancel: Event) -> Conversion:
-        """What `text` says. Raises ModelError when text and schema do not fit the context."""
+    def source(self, engine: Engine, text: str) -> Callable[[Cancel], Iterator[Event]]:
+        """The model's reply to `text`, for `convert`. Raises ModelError, when it is read, where text and
+        schema do not fit the context."""
         request = TurnRequest(text, sampling={"temperature": 0.0, "schema": self._schema})
-        said = "".join(
-            event.text
-            for event in engine.bare(conversion(text, self._schema), request, cancel)
-            if isinstance(event, TextDelta)
-        )
+        return lambda cancel: engine.bare(conversion(text, self._schema), request, cancel)
+
+    def convert(self, reply: Iterable[Event]) -> Conversion:
+        """What a reply says. Raises ModelError as `source` does."""
+        said = "".join(event.text for event in reply if isinstance(event, TextDelta))
         try:
             data = json.loads(said)
             self._validator.validate(data)

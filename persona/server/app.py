@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from fastapi import FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, StreamingResponse
 from pydantic import BaseModel
 
 import persona
@@ -22,6 +22,7 @@ from persona.chat.events import TurnRequest
 from persona.errors import PersonaError, SessionError
 from persona.server.generation import Generation
 from persona.server.guard import Guard
+from persona.server.metrics import CONTENT_TYPE
 from persona.server.turnstile import Refused
 from persona.server.twin import BARE, NEW, Twin
 from persona.server.wire import (
@@ -96,17 +97,20 @@ def create_app(
         redoc_url=None,
         responses=_ERRORS,
     )
-    _add_errors(app)
+    _add_errors(app, twin)
     _add_looks(app, twin)
     _add_chat(app, twin)
-    app.add_middleware(Guard, token=token, body_bytes=body_bytes)
+    app.add_middleware(Guard, token=token, body_bytes=body_bytes, answered=twin.metrics.answered)
     return app
 
 
-def _add_errors(app: FastAPI) -> None:
+def _add_errors(app: FastAPI, twin: Twin) -> None:
     @app.exception_handler(Refused)
     async def refused(_: Request, error: Refused) -> JSONResponse:
-        headers = {"Retry-After": str(error.retry_after)} if error.status in (429, 503) else None
+        headers = None
+        if error.status in (429, 503):
+            twin.metrics.refused(error.status)
+            headers = {"Retry-After": str(error.retry_after)}
         return JSONResponse(error_row(error.status, error.message), error.status, headers)
 
     @app.exception_handler(PersonaError)
@@ -143,6 +147,10 @@ def _add_looks(app: FastAPI, twin: Twin) -> None:
             raise Refused(400, "give `prompt` or `messages`")
         count = await asyncio.to_thread(twin.count, body.prompt, said, thinking)
         return TokenCount(count=count, max_model_len=twin.window or 0)
+
+    @app.get("/metrics", summary="Figures for Prometheus", response_class=PlainTextResponse)
+    async def metrics() -> Response:
+        return Response(twin.metrics.page(), media_type=CONTENT_TYPE)
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -26,10 +26,22 @@ _DRAINED = 16
 
 class Guard:
     """Middleware. token: what a client must send as its API key, "" for none: then only requests that
-    name this machine itself are taken, or any web page could speak to it under a name of its own."""
+    name this machine itself are taken, or any web page could speak to it under a name of its own.
 
-    def __init__(self, app: ASGIApp, *, token: str, body_bytes: int, hosts: Sequence[str] = ()) -> None:
+    answered: hears of each request's route (None where there is no such) and status.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        body_bytes: int,
+        hosts: Sequence[str] = (),
+        answered: Callable[[str | None, int], object] = lambda route, status: None,
+    ) -> None:
         self._app = app
+        self._answered = answered
         self._token = token.encode()
         self._most = body_bytes
         self._hosts = _LOOPBACK | set(hosts)
@@ -51,9 +63,10 @@ class Guard:
             await self._admit(scope, receive, watched)
         finally:
             # the route's own path: one that no route has may hold anything
-            path = getattr(scope.get("route"), "path", "an unknown path")
+            route = getattr(scope.get("route"), "path", None)
             took = (time.perf_counter() - started) * 1000
-            _log.info("%s %s: %d after %.0f ms", scope["method"], path, status, took)
+            _log.info("%s %s: %d after %.0f ms", scope["method"], route or "an unknown path", status, took)
+            self._answered(route, status)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)

@@ -24,6 +24,11 @@ class Turnstile:
         self._lock = asyncio.Lock()  # wakes its waiters in the order they came
         self.waiting = 0
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody has the turn."""
+        return self._lock.locked()
+
     async def enter(self) -> float:
         """Wait for one's turn; the seconds waited. Every turn ends with `leave`. Raises Refused."""
         started = time.monotonic()

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -19,6 +20,7 @@ from persona.chat.turns import Session
 from persona.config import ServerSettings
 from persona.errors import PersonaError
 from persona.server.generation import Generation, Source
+from persona.server.metrics import Metrics
 from persona.server.turnstile import Refused, Turnstile
 
 _log = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ class Twin:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="generation")
         self._idle = threading.Event()
         self._running: set[Generation] = set()
+        self.metrics = Metrics(self._turnstile)
 
     async def load(self) -> None:
         """Load the model; `state` and `failure` say how it went."""
@@ -127,6 +130,7 @@ class Twin:
 
         session_id: the stored chat, made ready for its next turn afterwards. Raises Refused.
         """
+        source = self.metrics.watched(source, time.perf_counter())
         await self._enter(gone)
         generation: Generation
 
@@ -146,12 +150,14 @@ class Twin:
         converter = self._converter
         if converter is None:
             raise Refused(404, "this server has no schema: start it with `persona serve --schema FILE`")
+        arrived = time.perf_counter()
         await self._enter(gone)
         cancel = threading.Event()
         gone.add_done_callback(lambda _: cancel.set())
         limit = asyncio.get_running_loop().call_later(self._settings.reply_seconds, cancel.set)
         try:
-            return await self._apart(lambda: converter.convert(self._engine, text, cancel))
+            source = self.metrics.watched(converter.source(self._engine, text), arrived)
+            return await self._apart(lambda: converter.convert(source(cancel)))
         finally:
             cancel.set()
             limit.cancel()
@@ -180,6 +186,7 @@ class Twin:
             self._give_up(entering)
             raise Refused(499, "the client is gone")
         waited = entering.result()
+        self.metrics.waited(waited)
         self._idle.set()
         if self.state != "healthy":
             self._turnstile.leave()

@@ -12,6 +12,7 @@ from typing import Any
 
 import openai
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from tiny_model import write_scripted_qwen3
 
 from persona.chat.converting import Converter
@@ -211,6 +212,9 @@ def test_a_full_queue_refuses_and_a_client_that_is_gone_frees_the_model(server: 
             return 200
 
         assert set(pool.map(refused, range(4))) == {429, 503}
+        shown = figures(server)
+        assert shown["persona_replies_running"] == 1
+        assert shown["persona_refused_total 429"] + shown["persona_refused_total 503"] == 4
 
         answer.close()
         talking.close()
@@ -230,6 +234,57 @@ def test_the_log_holds_no_words(server: Running, persona_home: Path) -> None:
     said = paths.log_file().read_text(encoding="utf-8")
     assert "POST /v1/chat/completions: 200" in said
     assert "xylophone" not in said
+
+
+def figures(server: Running) -> dict[str, float]:
+    """What `GET /metrics` shows, by name and labels."""
+    status, headers, body = server.ask("GET", "/metrics")
+    assert status == 200
+    assert headers["content-type"].startswith("text/plain; version=")
+    return {
+        sample.name + "".join(f" {value}" for _, value in sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(body.decode())
+        for sample in family.samples
+    }
+
+
+def test_metrics_count_requests_tokens_and_seconds_and_hold_no_words(server: Running) -> None:
+    assert server.ask("GET", "/metrics", authorization="")[0] == 401
+    before = figures(server)
+    with server.client() as client:
+        usage = [
+            client.chat.completions.create(model="tiny", messages=hello("my secret is xylophone")).usage
+            for _ in range(2)
+        ]
+    streamed = json.dumps({"messages": hello(), "stream": True}).encode()
+    stored = server.ask("POST", "/v1/chat/completions", streamed, **{"x-persona-session": "new"})
+    server.ask("POST", "/api/convert", b'{"text": "remind me to call mum"}')
+    server.ask("GET", "/xylophone")
+    shown = figures(server)
+
+    def more(name: str) -> float:
+        return shown[name] - before.get(name, 0)
+
+    assert more("persona_requests_total /v1/chat/completions 200") == 3
+    assert more("persona_requests_total /api/convert 200") == 1
+    assert more("persona_requests_total none 404") == 1
+    assert more("persona_generation_seconds_count") == 4
+    assert more("persona_first_token_seconds_count") == 4
+    assert more("persona_queue_seconds_count") == 4
+    assert (
+        0
+        < more("persona_first_token_seconds_sum")
+        < more("persona_generation_seconds_sum") + more("persona_queue_seconds_sum")
+    )
+    assert more("persona_tokens_total in") > sum(u.prompt_tokens for u in usage if u)
+    assert more("persona_tokens_total out") > sum(u.completion_tokens for u in usage if u)
+    assert 0 < more("persona_tokens_total cached") < more("persona_tokens_total in")
+    assert shown["persona_queue_length"] == shown["persona_replies_running"] == 0
+    assert shown["process_resident_memory_bytes"] > 1e6
+    session = stored[1]["x-persona-session"]
+    page = server.ask("GET", "/metrics")[2].decode()
+    assert session not in page
+    assert "xylophone" not in page
 
 
 def test_another_address_wants_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
