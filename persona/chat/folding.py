@@ -15,7 +15,7 @@ from persona.backends.base import Backend
 from persona.chat import abstract, compressor
 from persona.chat.budget import TokenCounter, window_of
 from persona.chat.fact_book import FactBook
-from persona.chat.lines import USER, Line, by_number, grounded, parse
+from persona.chat.lines import USER, Line, by_number, covers, grounded, parse
 from persona.chat.store import SessionStore
 from persona.chat.turns import Author, Turn
 from persona.config import Compression
@@ -33,7 +33,7 @@ _ASKED_EVERY = 8
 """Turns in which the model is asked once at most: by the fold that takes the first of them."""
 
 _MODEL_SHARE = 0.7
-"""Most of a summary that a model's lines may take: the rest is for facts they left out."""
+"""Most of a summary that the model is asked for: the rest is for facts it leaves out."""
 
 
 class Interrupted(Exception):
@@ -135,24 +135,21 @@ class Folder:
         (`known`); quotes for the rest."""
         lines: list[Line] = []
         dropped, note = 0, ""
+        before = self._before(job, turns)
+        known_facts = self._known(job, turns)
         if job.strategy == "abstractive":
-            share = int(tokens * _MODEL_SHARE)
             if asks and job.cancel is not None:
-                lines, dropped, note = self._ask(turns, share, job.cancel)
-            lines = lines or self._holding(known, turns, share)
+                lines, dropped, note = self._ask(turns, int(tokens * _MODEL_SHARE), job.cancel)
+            said = by_number(turns)
+            lines = lines or [line for line in known if grounded(line, said)]
+            lines = self._worth(lines, before, self._fact_lines(known_facts, turns), tokens)
             if not lines and not note:
                 note = "too soon to ask the model again" if job.cancel else "no quiet moment for the model"
         spent = self._counter.texts([str(line) for line in lines])
         quotes = compressor.extract(
-            turns,
-            tokens - spent,
-            self._counter.text,
-            self._known(job, turns),
-            told=lines,
-            standing=self._before(job, turns),
+            turns, tokens - spent, self._counter.text, known_facts, told=lines, standing=before
         )
-        said = by_number(turns)
-        kept = [line for line in quotes if grounded(line, said)]
+        kept = [line for line in quotes if grounded(line, by_number(turns))]
         text = "\n".join(str(line) for line in sorted([*lines, *kept], key=lambda line: line.numbers[0]))
         made_by: Author = "extractive" if not lines else "mixed" if kept else "abstractive"
         return Written(text, made_by, dropped, note)
@@ -164,13 +161,31 @@ class Folder:
         lines = [line for s in standing for line in parse(s.text)]
         return [line for line in lines if max(line.numbers) < first]
 
-    def _holding(self, known: Sequence[Line], turns: Sequence[Turn], tokens: int) -> list[Line]:
-        """The newest of `known` that `turns` hold and that fit."""
-        said = by_number(turns)
+    def _worth(
+        self, lines: Sequence[Line], before: Sequence[Line], facts: Sequence[Line], tokens: int
+    ) -> list[Line]:
+        """The model's lines that say something new and leave room for the facts they do not tell: those that
+        tell one first, then the newest."""
+        telling: list[Line] = []
+        left_out = list(facts)
+        for line in lines:
+            untold = [fact for fact in left_out if not _tells(line, fact)]
+            if len(untold) < len(left_out):
+                telling.append(line)
+                left_out = untold
+        kept = self._fitting(telling, tokens)
+        room = tokens - self._counter.texts([str(line) for line in (*kept, *left_out)])
+        rest: list[Line] = []
+        for line in reversed(lines):
+            if line not in telling and not any(covers(other, line.text) for other in (*before, *kept, *rest)):
+                rest.append(line)
+        return [*kept, *self._fitting(rest, room)]
+
+    def _fitting(self, lines: Sequence[Line], tokens: int) -> list[Line]:
+        """Those of `lines`, the first first, that together take `tokens` at most."""
         kept: list[Line] = []
-        for line in reversed(known):
-            fits = self._counter.texts([str(other) for other in (*kept, line)]) <= tokens
-            if fits and grounded(line, said):
+        for line in lines:
+            if self._counter.texts([str(other) for other in (*kept, line)]) <= tokens:
                 kept.append(line)
         return kept
 
@@ -188,11 +203,7 @@ class Folder:
             raise Interrupted
         said = by_number(turns)
         proposed = list(dict.fromkeys(parse(text)))
-        kept: list[Line] = []
-        for line in proposed:
-            fits = self._counter.texts([str(other) for other in (*kept, line)]) <= tokens
-            if grounded(line, said) and fits:
-                kept.append(line)
+        kept = self._fitting([line for line in proposed if grounded(line, said)], tokens)
         self._facts.learn_lines(kept, turns)
         dropped = len(proposed) - len(kept)
         if kept:
@@ -202,12 +213,14 @@ class Folder:
 
     def _facts_cost(self, job: Job, turns: Sequence[Turn]) -> int:
         """Tokens of the facts in force that `turns` tell: what a summary of them should have room for."""
-        known = self._known(job, turns)
+        return self._counter.texts([str(line) for line in self._fact_lines(self._known(job, turns), turns)])
+
+    def _fact_lines(self, known: compressor.Facts, turns: Sequence[Turn]) -> list[Line]:
+        """The facts in force and sure that `turns` tell, as lines."""
         numbers = {t.id: t.number for t in turns}
-        lines = [
+        return [
             Line((numbers[i],), USER, told.text) for (i, _), told in known.items() if told and told.confidence
         ]
-        return self._counter.texts([str(line) for line in lines])
 
     def _known(self, job: Job, turns: Sequence[Turn]) -> compressor.Facts:
         """How to serve the sentences of `turns` that tell facts; those that are less sure must be as telling
@@ -221,3 +234,7 @@ class Folder:
                 told = compressor.Told(fact.dated, fact.confidence if fact.confidence >= LIKELY else 0.0)
                 known[turn_id, fact.text] = held if fact.superseded_by else told
         return known
+
+
+def _tells(line: Line, fact: Line) -> bool:
+    return bool(set(line.numbers) & set(fact.numbers)) and covers(line, fact.text)

@@ -137,7 +137,7 @@ def _words(text: str) -> frozenset[str]:
 def _starts(word: str) -> Iterable[str]:
     if _NUMBER.search(word):
         return (word,)
-    return (word[:end] for end in range(min(len(word), max(_STEM, len(word) - 3)), len(word) + 1))
+    return (word[:end] for end in range(min(len(word), max(_STEM, len(word) - 4)), len(word) + 1))
 
 
 def _told(fact: Fact, turn: Turn) -> _Found:

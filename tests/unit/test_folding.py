@@ -130,6 +130,25 @@ def test_however_often_it_folds_the_model_is_asked_once_in_eight_turns_and_its_l
     assert any(s.note == "too soon to ask the model again" for s in made)
 
 
+def test_what_the_model_finds_worth_a_line_does_not_push_out_what_was_told(tmp_path: Path) -> None:
+    house = make_house(tmp_path / "sessions.sqlite3", 900)
+
+    def chatter(prompt: Prompt) -> str:
+        said = re.findall(r"\(turn (\d+)\) user: .*(The bakery .*? rolls)", prompt.messages[-1].content)
+        return "\n".join(f"- (turn {n}) user: {line}" for n, line in said)
+
+    house.backend.summarise = chatter
+    session_id = house.say("Hello!").session_id
+    for n in range(50):
+        told = f"My friend number {n} is called Person{n}." if n < 8 else "It is late."
+        text = f"{told} The bakery on street {n} was closed, so there were no rolls this morning."
+        house.say(text, session_id=session_id, compression="abstractive")
+        house.engine.idle(session_id)
+    assert house.summary_prompts
+    assert "The bakery" in block(house), "the model's lines have the room that is left"
+    assert all(f"Person{n}" in block(house) for n in range(8))
+
+
 def test_without_a_quiet_moment_quotes_are_taken_and_it_is_said(house: House) -> None:
     house.backend.summarise = repeat
     session_id = None
