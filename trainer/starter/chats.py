@@ -17,7 +17,7 @@ from persona.chat.lines import USER, Line
 from persona.chat.recall import PLACE
 from persona.chat.turns import Turn, TurnRole
 from trainer.starter.questions import asked, quoted
-from trainer.starter.scenes import ACKNOWLEDGED, history, recap, sentence, talk
+from trainer.starter.scenes import ACKNOWLEDGED, history, quoting_back, recap, sentence, talk
 from trainer.starter.world import World
 
 _MINE = (
@@ -45,13 +45,13 @@ class Told:
     @property
     def reply(self) -> str:
         """The statement given back, token for token."""
-        return f"You told me: {self.statement}"
+        return quoting_back(self.statement)
 
 
 def tell(world: World, count: int) -> list[Told]:
     """Things told, of different kinds: the bank's own, or facts of its topics told of themselves."""
     rng, bank = world.rng, world.bank
-    own = sum(world.chance(0.35) for _ in range(count))
+    own = sum(world.chance(0.5) for _ in range(count))
     kinds = [(kind.say, kind.ask, kind.slot) for kind in rng.sample(bank.told, min(own, len(bank.told)))]
     kinds += [
         (topic.say, tuple(as_mine(a) for a in topic.ask), topic.slot)
@@ -81,12 +81,13 @@ def in_chat(world: World, scene: Scene, told: Sequence[Told]) -> Scene:
     if len(told) < 4 and world.chance(0.6):
         turns = turns or history(world, rng.choice((0, 1, 1, 2, 3)))
         for one in told:
-            said = HistoryTurn(_among_chatter(world, one.statement), rng.choice(ACKNOWLEDGED))
+            reply = rng.choice(told).reply if world.chance(0.25) else rng.choice(ACKNOWLEDGED)
+            said = HistoryTurn(_among_chatter(world, one.statement), reply)
             turns.insert(rng.randrange(len(turns) + 1), said)
         return replace(scene, turns=turns)
     lines = [one.statement for one in told] + [sentence(world) for _ in range(rng.choice((0, 0, 1, 2)))]
     rng.shuffle(lines)
-    turns += talk(world, rng.choice((0, 0, 1, 3, 6)))
+    turns += talk(world, rng.choice((0, 1, 2, 4, 6)), [one.statement for one in told])
     return replace(scene, summaries=(recap(world, lines, rng.randint(1, 40)),), turns=turns)
 
 

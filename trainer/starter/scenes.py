@@ -132,14 +132,35 @@ def recap(world: World, said: Sequence[str], first: int = 1) -> str:
     return "\n".join(lines)
 
 
-def talk(world: World, count: int) -> list[HistoryTurn]:
-    """Turns in which the user just talks, and the twin has nothing to say to it."""
+def talk(world: World, count: int, told: Sequence[str]) -> list[HistoryTurn]:
+    """Turns in which the user just talks, and the twin has nothing to say to it, or says something again.
+
+    A twin of this size comes back to one of the things `told`: lessons must show that its own words far up
+    are no answer, or it repeats them for ever.
+    """
+    rng = world.rng
+    again = quoting_back(rng.choice([*told, sentence(world)])) if world.chance(0.6) else ""
+    turns = []
+    for _ in range(count):
+        said = " ".join(sentence(world) for _ in range(rng.choice((1, 2, 3))))
+        turns.append(HistoryTurn(said, again if again and world.chance(0.5) else _idle_reply(world, told)))
+    return turns
+
+
+def quoting_back(statement: str) -> str:
+    """What the user told, given back token for token."""
+    return f"You told me: {statement}"
+
+
+def _idle_reply(world: World, told: Sequence[str]) -> str:
     rng, bank = world.rng, world.bank
-    replies = (*bank.dont_know, *bank.off_ground_replies, *ACKNOWLEDGED)
-    return [
-        HistoryTurn(" ".join(sentence(world) for _ in range(rng.choice((1, 2, 3)))), rng.choice(replies))
-        for _ in range(count)
-    ]
+    roll = world.rng.random()
+    if roll < 0.2:
+        return quoting_back(rng.choice([*told, sentence(world)]))
+    if roll < 0.35:
+        line = world.chatter()
+        return quoted(line, line.text)
+    return rng.choice((*bank.dont_know, *bank.off_ground_replies, *ACKNOWLEDGED))
 
 
 def sentence(world: World) -> str:

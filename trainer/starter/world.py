@@ -157,7 +157,7 @@ class World:
         rng = self.rng
         match kind:
             case "number":
-                return str(rng.randint(2, 999))
+                return str(rng.randint(2, 999) if self.chance(0.7) else rng.randint(1_000, 99_999))
             case "small_number":
                 return str(rng.randint(2, 12))
             case "price":

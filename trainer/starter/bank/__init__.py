@@ -142,8 +142,11 @@ class _Reader:
         found: list[Told] = []
         for entry in _read(self.folder / name)["told"]:
             self._kind(name, entry["slot"])
-            say = self._lines(name, entry["say"], ("v",), needs="v")
-            found.append(Told(entry["slot"], say, self._lines(name, entry["ask"], ())))
+            of = entry.get("of", [""])
+            slots = ("of",) if "of" in entry else ()
+            say = self._lines(name, entry["say"], ("v", *slots), needs="v")
+            ask = self._lines(name, entry["ask"], slots)
+            found += [Told(entry["slot"], _about(say, one), _about(ask, one)) for one in of]
         return tuple(found)
 
     def list(self, name: str, key: str, *, free: bool = True) -> tuple[str, ...]:
@@ -168,6 +171,10 @@ class _Reader:
             if needs and needs not in slots:
                 raise BankError(f"{where}: {{{needs}}} is missing in {line!r}")
         return found
+
+
+def _about(lines: Iterable[str], of: str) -> tuple[str, ...]:
+    return tuple(line.replace("{of}", of) for line in lines)
 
 
 def _read(file: Path) -> dict[str, Any]:
