@@ -24,11 +24,11 @@ _PATTERNS = {
     ),
 }
 
-# What llama.cpp takes for an end of turn, and so for a control token, whatever the file says of it.
-_ENDS = frozenset(
+TURN_ENDS = frozenset(
     "</s> <end_of_turn> <end_of_utterance> <EOT> _<EOT> [EOT] <｜end▁of▁sentence｜> <|eot_id|> <|im_end|> "
     "<|end|> <|endoftext|> <|end_of_text|> <|eom_id|>".split()
 )
+"""What llama.cpp takes for an end of turn, and so for a control token, whatever the file says of it."""
 
 
 class Vocabulary:
@@ -83,7 +83,7 @@ def build_vocabulary(header: GgufHeader) -> Vocabulary | None:
     except KeyError:
         return None
     special = {
-        text: i for i, text in enumerate(tokens) if kinds[i] in (_CONTROL, _USER_DEFINED) or text in _ENDS
+        text: i for i, text in enumerate(tokens) if kinds[i] in (_CONTROL, _USER_DEFINED) or text in TURN_ENDS
     }
     # Longest first: where one is the beginning of another the engine takes the longer.
     special = dict(sorted(special.items(), key=lambda item: -len(item[0])))

@@ -162,7 +162,7 @@ class TorchEngine:
             raise Aborted
 
 
-def load(folder: Path, *, adapter: str, four_bit: bool, gpu: bool) -> Any:
+def load(folder: Path, *, adapter: Path | None, four_bit: bool, gpu: bool) -> Any:
     """The model of a folder, with a PEFT adapter laid on. Raises ModelError."""
     cuda = gpu and torch.cuda.is_available()
     if four_bit and not cuda:
@@ -185,7 +185,7 @@ def load(folder: Path, *, adapter: str, four_bit: bool, gpu: bool) -> Any:
         trust_remote_code=False,
     )
     if adapter:
-        model.load_adapter(adapter)
+        model.load_adapter(str(adapter))
     return (model if four_bit else model.to(device)).eval()
 
 

@@ -13,11 +13,25 @@ from persona.backends.base import ModelInfo
 from persona.backends.describe import DEFAULT_CONTEXT
 from persona.backends.local import LocalBackend
 from persona.backends.template import ChatTemplate
+from persona.backends.tokens import TURN_ENDS
 from persona.config import ModelSettings
 from persona.errors import ModelError
 
-_CONFIG = "config.json"
-_TURN_ENDS = ("<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<end_of_turn>", "</s>")
+_CONFIG, _ADAPTER = "config.json", "adapter_config.json"
+
+
+def adapter_folder(settings: ModelSettings) -> Path | None:
+    """The PEFT adapter's folder, None for no adapter. Raises ModelError when it is not there."""
+    if not settings.adapter:
+        return None
+    path = Path(settings.adapter).expanduser().absolute()
+    if not (path / _ADAPTER).is_file():
+        raise ModelError(
+            f"there is no PEFT adapter at {path}",
+            "over a model's folder goes an adapter's folder, as `persona train run` leaves one; a GGUF goes"
+            " over a GGUF; else clear `model.adapter`",
+        )
+    return path
 
 
 def is_folder(path: Path) -> bool:
@@ -61,10 +75,11 @@ class TransformersBackend(LocalBackend):
         from persona.backends import torch_engine
 
         info = describe_folder(folder, settings.context)
+        adapter = adapter_folder(settings)
         try:
             tokenizer = _tokenizer(folder)
             model = torch_engine.load(
-                folder, adapter=settings.adapter, four_bit=settings.four_bit, gpu=settings.gpu_layers != 0
+                folder, adapter=adapter, four_bit=settings.four_bit, gpu=settings.gpu_layers != 0
             )
         except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
             raise ModelError(
@@ -85,7 +100,7 @@ class TransformersBackend(LocalBackend):
 
         told = model.generation_config.eos_token_id
         ends = {told} if isinstance(told, int) else set(told or ())
-        ends |= {special[text] for text in _TURN_ENDS if text in special} | {tokenizer.eos_token_id}
+        ends |= {special[text] for text in TURN_ENDS if text in special} | {tokenizer.eos_token_id}
         super().__init__(
             engine,
             replace(info, parameters=engine.parameters),

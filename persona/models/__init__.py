@@ -2,7 +2,7 @@
 
 from persona.models.catalogue import STARTER, CatalogueEntry, catalogue, found
 from persona.models.download import PullStopped, pull
-from persona.models.lookup import info, is_server, known, open_backend, remove, resolve, use
+from persona.models.lookup import adapter, info, is_server, known, open_backend, remove, resolve, use
 from persona.models.stores import FoundModel
 from persona.models.suggestion import Machine, Suggestion, suggested, this_machine
 
@@ -13,6 +13,7 @@ __all__ = [
     "Machine",
     "PullStopped",
     "Suggestion",
+    "adapter",
     "catalogue",
     "found",
     "info",

@@ -7,7 +7,7 @@ from persona import config
 from persona.backends.base import Backend, ModelInfo
 from persona.backends.describe import describe, opened_context
 from persona.backends.gguf_header import read_header
-from persona.backends.transformers import describe_folder, is_folder
+from persona.backends.transformers import adapter_folder, describe_folder, is_folder
 from persona.config import ModelSettings
 from persona.errors import ModelError
 from persona.models.catalogue import STARTER, CatalogueEntry, catalogue, found
@@ -92,11 +92,7 @@ def open_backend(settings: ModelSettings) -> Backend:
     if is_server(settings.name):
         from persona.backends.openai_compat import OpenAICompatBackend
 
-        if settings.adapter:
-            raise ModelError(
-                "`model.adapter` is laid over a file, not over a server's model",
-                "clear it, and have the server lay on the adapter under a name of its own",
-            )
+        adapter(settings)
         return OpenAICompatBackend(settings.name)
     path = resolve(settings.name)
     if is_folder(path):
@@ -106,6 +102,23 @@ def open_backend(settings: ModelSettings) -> Backend:
     from persona.backends.llama_cpp import LlamaCppBackend
 
     return LlamaCppBackend(path, settings)
+
+
+def adapter(settings: ModelSettings) -> Path | None:
+    """What the settings lay over their model: a GGUF over a GGUF, a PEFT folder over a folder; None for
+    nothing. Raises ModelError when it is not there, or the model is a server's."""
+    if is_server(settings.name):
+        if settings.adapter:
+            raise ModelError(
+                "`model.adapter` is laid over a file, not over a server's model",
+                "clear it, and have the server lay on the adapter under a name of its own",
+            )
+        return None
+    if is_folder(resolve(settings.name)):
+        return adapter_folder(settings)
+    from persona.backends.llama_cpp import adapter_file
+
+    return adapter_file(settings)
 
 
 def _existing(text: str) -> Path:

@@ -121,8 +121,8 @@ def forget(course: Course, arms: Sequence[Arm], base: Settings, folder: Path) ->
 
 
 def _digest(course: Course, arms: Sequence[Arm], settings: Sequence[Settings]) -> str:
-    files = [models.resolve(s.model.name) for s in settings]
-    files += [file for s in settings if s.model.adapter and (file := Path(s.model.adapter)).exists()]
+    files = [file for s in settings for file in _files(models.resolve(s.model.name))]
+    files += [file for s in settings if (laid := models.adapter(s.model)) for file in _files(laid)]
     about = {
         "version": persona.__version__,
         "script": [asdict(step) for step in course.script.steps],
@@ -133,6 +133,11 @@ def _digest(course: Course, arms: Sequence[Arm], settings: Sequence[Settings]) -
     }
     text = json.dumps(about, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _files(path: Path) -> list[Path]:
+    """A model's or an adapter's file, or those of its folder."""
+    return sorted(file for file in path.iterdir() if file.is_file()) if path.is_dir() else [path]
 
 
 class _Runner:
