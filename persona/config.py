@@ -113,8 +113,8 @@ class TuiSettings(_Section):
     """No frames, bars or movement, and words in place of signs: for screen readers and slow terminals."""
 
     bubbles: bool = True
-    """A reply of several plain lines is shown as several messages in a row, as a twin writes that learned from
-    such messages; off shows one message."""
+    """A reply of several plain lines is shown as several messages in a row, as a twin writes that learned
+    from such messages; off shows one message."""
 
     keys: dict[str, str] = {}
     """Other keys for actions, by their ids: `keys = {"chat.new" = "ctrl+b"}`, or in one
@@ -153,6 +153,13 @@ class ServerSettings(_Section):
     """Longest time one reply may take; it is cut off there."""
 
 
+class TrainSettings(_Section):
+    """What training and its export use."""
+
+    converter: str = ""
+    """Path of llama.cpp's `convert_hf_to_gguf.py`, for models other than Qwen3; empty looks on PATH."""
+
+
 class Settings(_Section):
     """All settings, one section each."""
 
@@ -161,6 +168,7 @@ class Settings(_Section):
     memory: MemorySettings = MemorySettings()
     tui: TuiSettings = TuiSettings()
     server: ServerSettings = ServerSettings()
+    train: TrainSettings = TrainSettings()
 
 
 Source = Literal["default", "file", "environment"]

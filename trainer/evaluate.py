@@ -1,7 +1,7 @@
 """Did tuning help? Four arms on what was kept from training: base and tuned, each without and with memory.
 
 Likelihood of what the owner really said, distance in manner, recall of facts, saying "I don't know", and
-thinking. The replies come from the exported GGUFs under the run time's own backend. Of a task model: how
+thinking. The replies come from the exported models under the run time's own backends. Of a task model: how
 often it is exactly right.
 """
 
@@ -17,13 +17,14 @@ from knowledge.progress import Progress
 from knowledge.records import StoredMessage
 from persona import whole_file
 from trainer import run as running
+from trainer.architectures import architecture
 from trainer.dataset import rows as files
 from trainer.dataset.rows import DatasetError, Row
 from trainer.evaluation import likelihood, replies, report, tasks
 from trainer.evaluation.replies import Reply
 from trainer.evaluation.style import Counts, StyleScale
-from trainer.export.export import export, write_model
-from trainer.models import as_folder
+from trainer.export.export import runnable, write_model
+from trainer.models import as_folder, load
 
 REPORT = "evaluation"
 _LEAST_OTHER = 15
@@ -85,9 +86,9 @@ def evaluate(
     train, test = files.read(data / files.TRAIN), files.read(data / files.TEST)
     model = Path(config["decides"]["model"])
     base = as_folder(model)
-    tuned = export(run).gguf
+    tuned = runnable(run)
     if test and all(row.category == "task" for row in test):
-        return _task(run, data, test, base, _base_gguf(model, base, run), tuned, progress)
+        return _task(run, data, test, base, _base_file(model, base, run), tuned, progress)
     plan = _plan(train, test, limit)
     nll = likelihood.held_out(
         base,
@@ -98,7 +99,7 @@ def evaluate(
     arms = {
         name + suffix: _answer(name + suffix, file, plan, bool(suffix), progress)
         for suffix in ("", "_memory")
-        for name, file in (("base", _base_gguf(model, base, run)), ("tuned", tuned))
+        for name, file in (("base", _base_file(model, base, run)), ("tuned", tuned))
     }
     figures = _figures(plan, arms, nll, train, others)
     figures["run"] = run.name
@@ -111,7 +112,7 @@ def _task(
     data: Path,
     test: Sequence[Row],
     base: Path,
-    base_gguf: Path,
+    base_file: Path,
     tuned: Path,
     progress: Callable[[Progress], object],
 ) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def _task(
     schema = files.schema_of(data)
     said = {
         name: tasks.answers(file, test, schema, _counter(progress, f"replies: {name}", len(test)))
-        for name, file in (("base", base_gguf), ("tuned", tuned))
+        for name, file in (("base", base_file), ("tuned", tuned))
     }
     figures: dict[str, Any] = {
         "arms": {
@@ -266,17 +267,15 @@ def _samples(plan: Plan, arms: dict[str, Arm]) -> list[dict[str, str]]:
     ]
 
 
-def _base_gguf(model: Path, base: Path, run: Path) -> Path:
-    """The base as a GGUF: itself, or written beside the run."""
-    if model.is_file():
+def _base_file(model: Path, base: Path, run: Path) -> Path:
+    """The base as this program opens it: itself, or as a GGUF beside the run."""
+    if model.is_file() or not architecture(model).own_writer:
         return model
     import torch
-    from transformers import AutoModelForCausalLM
 
     out = run / "base-f16.gguf"
     if not out.exists():
-        loaded = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-        write_model(loaded, base, out, name=base.name)
+        write_model(load(base, dtype=torch.float32), base, out, name=base.name)
     return out
 
 

@@ -57,10 +57,10 @@ class FineTuner:
         if self._result is None:
             raise TrainingError("nothing has been trained yet", "call `train()` first")
         from trainer.evaluation.replies import answer
-        from trainer.export.export import export
+        from trainer.export.export import runnable
 
         rows = [Row(row_id(text), "style", False, (("user", text),), "") for text in prompts]
-        file = export(self._result.folder).gguf
+        file = runnable(self._result.folder)
         return [r.text for r in answer(file, rows, memory=True, thinking=False, tick=lambda: None)]
 
 

@@ -8,9 +8,11 @@ from knowledge.records import Memory
 from persona.backends.base import Prompt
 from persona.backends.gguf_header import read_header
 from persona.backends.template import ChatTemplate
+from persona.backends.thinking import OPEN
 from persona.backends.tokens import build_vocabulary, token_text
 from persona.chat.layout import memory_lines
 from persona.errors import ModelError
+from trainer.models import folder_chat, folder_template
 
 
 class PromptTokens:
@@ -25,6 +27,7 @@ class PromptTokens:
         self.parameters = 0
         self.vocabulary = 0
         if model.is_dir():
+            source = folder_template(model)
             self._encode, self.template, self.vocabulary = _of_folder(model)
         else:
             header = read_header(model)
@@ -45,6 +48,8 @@ class PromptTokens:
             self.window = header.number("persona.trained_context")
             self.parameters = header.parameters
             self.vocabulary = len(header.values["tokenizer.ggml.tokens"])
+        self.thinks = OPEN in source
+        """Whether the template knows of thinking."""
 
     def prompt(self, prompt: Prompt) -> list[int]:
         """Ids of the rendered prompt, up to where the reply begins."""
@@ -65,14 +70,12 @@ class PromptTokens:
 def _of_folder(folder: Path) -> tuple[Any, ChatTemplate, int]:
     from tokenizers import Tokenizer
 
-    from trainer.models import folder_template
-
     file = folder / "tokenizer.json"
     if not file.is_file():
         raise ModelError(f"{folder} holds no tokenizer.json", "give the whole folder of the model")
     tokenizer = Tokenizer.from_file(str(file))
     return (
         lambda text, template: tokenizer.encode(text, add_special_tokens=False).ids,
-        ChatTemplate(folder_template(folder)),
+        folder_chat(folder),
         tokenizer.get_vocab_size(),
     )

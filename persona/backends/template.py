@@ -35,6 +35,7 @@ class ChatTemplate:
             raise ModelError(
                 f"the model's chat template cannot be read: {error}", "choose another GGUF of this model"
             ) from None
+        self.eos = eos
         self._tokens = {"bos_token": bos, "eos_token": eos}
 
     def prompt(self, messages: Sequence[ChatMessage], thinking: bool) -> str:

@@ -4,7 +4,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +107,7 @@ class _Maker:
         memory_tokens: int,
         progress: Callable[[Progress], object] | None,
     ) -> None:
-        self.options = options
+        self.options = options if tokens.thinks else replace(options, thinking=0.0)
         self.tokens = tokens
         self.stage = Stage(memory, card, tokens, memory_tokens, options.windows)
         self.rng = random.Random(options.seed)
@@ -241,7 +241,10 @@ class _Maker:
                 "longest_prompt": max(prompts.values()),
             },
             "cutoff": split.cutoff.isoformat(),
-            "warnings": warnings(sum(row.is_talk for row in train)),
+            "warnings": [
+                *warnings(sum(row.is_talk for row in train)),
+                *([] if self.tokens.thinks else ["this model's template knows no thinking: no row has any"]),
+            ],
             "options": asdict(self.options),
         }
 

@@ -9,9 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from persona.backends.template import ChatTemplate
+from persona.backends.base import ChatMessage
+from persona.backends.thinking import CLOSE, OPEN
 from trainer.dataset.rows import Row
-from trainer.models import folder_template
+from trainer.models import folder_chat, folder_template
+
+_REPLY = "what-was-replied"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +29,12 @@ class Encoder:
     """Encodes rows for the model in `folder` (Hugging Face form)."""
 
     def __init__(self, folder: Path) -> None:
-        import json
-
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        settings = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))
-        eos = settings["eos_token"]
-        self._end: str = eos if isinstance(eos, str) else eos["content"]
-        self._template = ChatTemplate(folder_template(folder), eos=self._end)
+        self._template = folder_chat(folder)
+        self._end = self._end_of_reply()
+        self._thinks = OPEN in folder_template(folder)
 
     def row(self, row: Row) -> Encoded:
         """One row."""
@@ -46,8 +46,10 @@ class Encoder:
         return self._ids(self._template.prompt(row.prompt.messages, row.thinking))
 
     def said(self, row: Row) -> str:
-        """What the model is to say, its thinking before it where the row has some."""
-        thought = f"<think>\n{row.reasoning.strip()}\n</think>\n\n" if row.thinking else ""
+        """What the model is to say, its thinking before it where the row has some and the template knows of
+        thinking."""
+        thinks = row.thinking and self._thinks
+        thought = f"{OPEN}\n{row.reasoning.strip()}\n{CLOSE}\n\n" if thinks else ""
         return f"{thought}{row.reply.strip()}{self._end}"
 
     def rows(self, rows: Iterable[Row], longest: int) -> tuple[list[Encoded], int]:
@@ -55,6 +57,13 @@ class Encoder:
         encoded = [self.row(row) for row in rows]
         fitting = [row for row in encoded if len(row.ids) <= longest]
         return fitting, len(encoded) - len(fitting)
+
+    def _end_of_reply(self) -> str:
+        """The special token that the template writes after a reply: not every model's is its eos."""
+        talk = (ChatMessage("user", "?"), ChatMessage("assistant", _REPLY))
+        after = self._template.history(talk, False).rpartition(_REPLY)[2]
+        special = [t.content for t in self._tokenizer.get_added_tokens_decoder().values() if t.special]
+        return min((text for text in special if text in after), key=after.index, default=self._template.eos)
 
     def _ids(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text, add_special_tokens=False).ids

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from trainer.architectures import architecture
 from trainer.engines import processes
 from trainer.engines.base import Job, Outcome, StepReport
 from trainer.engines.memory import peak_mb
+from trainer.models import load
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -28,7 +30,7 @@ class PeftEngine:
             r=recipe.rank,
             lora_alpha=recipe.alpha,
             lora_dropout=recipe.dropout,
-            target_modules=list(recipe.modules),
+            target_modules=list(architecture(job.model).modules(recipe.modules)),
             use_rslora=recipe.rslora,
             use_dora=recipe.dora,
             task_type="CAUSAL_LM",
@@ -37,7 +39,6 @@ class PeftEngine:
 
     def _load(self, job: Job) -> Any:
         import torch
-        from transformers import AutoModelForCausalLM
 
         four_bit = job.recipe.four_bit and job.device.kind == "cuda"
         options: dict[str, Any] = {}
@@ -51,7 +52,7 @@ class PeftEngine:
                 bnb_4bit_compute_dtype=torch.bfloat16 if job.device.bf16 else torch.float16,
             )
         dtype = torch.bfloat16 if job.device.bf16 else torch.float32
-        return AutoModelForCausalLM.from_pretrained(job.model, dtype=dtype, **options)
+        return load(job.model, dtype=dtype, **options)
 
 
 def fit(job: Job, model: Any, lora: Any, report: Callable[[StepReport], object]) -> Outcome:

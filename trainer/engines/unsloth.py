@@ -6,6 +6,7 @@ Recipe: https://docs.unsloth.ai (Qwen3: all seven projections, dropout 0, its gr
 
 from collections.abc import Callable
 
+from trainer.architectures import architecture
 from trainer.engines.base import Job, Outcome, StepReport, TrainingError
 from trainer.engines.peft import fit
 
@@ -36,7 +37,7 @@ class UnslothEngine:
             r=recipe.rank,
             lora_alpha=recipe.alpha,
             lora_dropout=recipe.dropout,
-            target_modules=list(recipe.modules),
+            target_modules=list(architecture(job.model).modules(recipe.modules)),
             bias="none",
             use_gradient_checkpointing="unsloth",
             use_rslora=recipe.rslora,

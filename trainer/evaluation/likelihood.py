@@ -6,6 +6,7 @@ from typing import Any
 
 from trainer.dataset.rows import Row
 from trainer.engines.encode import Encoded, Encoder
+from trainer.models import load
 
 
 def held_out(
@@ -14,10 +15,9 @@ def held_out(
     """Nats a token by arm: `base` and `tuned`, each without and with the rows' memory blocks."""
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    plain = load(base, dtype=torch.float32)
     model = PeftModel.from_pretrained(plain, str(adapter)).to(device).eval()
     encoder = Encoder(base)
     variants = {

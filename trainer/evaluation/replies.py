@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from persona.backends.base import TextDelta, ThinkingDelta, Usage
-from persona.backends.llama_cpp import LlamaCppBackend
 from persona.config import ModelSettings
+from persona.models import open_backend
 from trainer.dataset.facts import DONT_KNOW
 from trainer.dataset.rows import Row
 
@@ -37,7 +37,7 @@ def answer(
     """One reply for each row, by the model's own sampling with a fixed seed."""
     cancel = threading.Event()
     replies = []
-    with closing(LlamaCppBackend(model, ModelSettings(name=str(model)))) as backend:
+    with closing(open_backend(ModelSettings(name=str(model)))) as backend:
         sampling = replace(backend.default_sampling(thinking), max_tokens=longest, seed=1)
         for row in rows:
             shown = row if memory else row.without_memories()

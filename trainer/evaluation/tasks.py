@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from persona.backends.base import TextDelta
-from persona.backends.llama_cpp import LlamaCppBackend
 from persona.config import ModelSettings
+from persona.models import open_backend
 from trainer.dataset.rows import Row
 
 _LONGEST = 256
@@ -19,7 +19,7 @@ _LONGEST = 256
 def answers(model: Path, rows: Sequence[Row], schema: str, tick: Callable[[], object]) -> list[str]:
     """One reply for each row. schema: JSON text, "" for free replies."""
     said = []
-    with closing(LlamaCppBackend(model, ModelSettings(name=str(model)))) as backend:
+    with closing(open_backend(ModelSettings(name=str(model)))) as backend:
         greedy = replace(
             backend.default_sampling(False), temperature=0.0, max_tokens=_LONGEST, seed=1, schema=schema
         )

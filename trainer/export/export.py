@@ -1,6 +1,7 @@
 """From an adapter to files that llama.cpp runs: merged and, if asked, quantised; or a LoRA file."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,17 +9,31 @@ from typing import Any
 
 import numpy as np
 
+from persona.errors import ModelError
 from trainer import run as running
+from trainer.architectures import architecture
 from trainer.dataset import rows as files
 from trainer.engines.encode import Encoder
+from trainer.export.converter import convert
 from trainer.export.from_gguf import METADATA
 from trainer.export.gguf import Header, write_qwen3
 from trainer.export.lora import write_lora
 from trainer.export.modelfile import write_modelfile
 from trainer.export.quantise import KINDS, quantise
-from trainer.models import as_folder, folder_template
+from trainer.models import as_folder, folder_template, load
 
+MERGED = "merged"
 _COMPARED_TOKENS = 256
+_TOKENIZER = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "chat_template.jinja",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +59,24 @@ class Exported:
 def export(run: Path, quantisation: str = "F16", out: Path | None = None) -> Exported:
     """Merge the adapter of a finished run into its base and write it as a GGUF.
 
-    Raises TrainingError for an unfinished run, ModelError for a base that is no Qwen3.
+    Raises TrainingError for an unfinished run, ModelError where llama.cpp's converter is wanted and is not
+    there or fails; the merged model then lies in the run's folder.
     """
     result = running.load(run)
     base = as_folder(Path(running.config_of(run)["decides"]["model"]))
+    own = architecture(base).own_writer
     out = out or run / f"{run.name}-{quantisation.lower()}.gguf"
     plain = out if quantisation == "F16" else run / f"{run.name}-f16.gguf"
     model = merged(base, result.adapter)
-    write_model(model, base, plain, name=_tuned_name(base, run))
+    if own:
+        write_model(model, base, plain, name=_tuned_name(base, run))
+    else:
+        convert(_saved(model, base, run), plain)
     difference = logit_difference(model, plain, _prompt(run, base))
     if KINDS[quantisation] is not None:
         quantise(plain, out, quantisation)
-    return Exported(out, quantisation, write_modelfile(out.with_suffix(".Modelfile"), out), difference)
+    modelfile = write_modelfile(out.with_suffix(".Modelfile"), out, qwen3=own)
+    return Exported(out, quantisation, modelfile, difference)
 
 
 def export_lora(run: Path, out: Path | None = None) -> Path:
@@ -64,18 +85,45 @@ def export_lora(run: Path, out: Path | None = None) -> Path:
 
     result = running.load(run)
     base = as_folder(Path(running.config_of(run)["decides"]["model"]))
+    if not architecture(base).own_writer:
+        raise ModelError(
+            f"the adapter of a {architecture(base).kind} model cannot be written as a LoRA file here",
+            "leave `--lora` out; or give `model.adapter` the adapter's folder, over the model's folder",
+        )
     out = out or run / f"{run.name}-lora.gguf"
     write_lora(out, result.adapter, AutoConfig.from_pretrained(base), run.name)
     return out
+
+
+def runnable(run: Path) -> Path:
+    """The tuned model of a finished run as this program opens it: a GGUF, or a folder where the GGUF would
+    want llama.cpp's converter."""
+    base = as_folder(Path(running.config_of(run)["decides"]["model"]))
+    if architecture(base).own_writer:
+        return export(run).gguf
+    return _saved(merged(base, running.load(run).adapter), base, run)
+
+
+def _saved(model: Any, base: Path, run: Path) -> Path:
+    """The merged model as a folder beside the run, with the tokenizer and the template of its base."""
+    folder = run / MERGED
+    part = folder.with_name(f"{MERGED}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    model.save_pretrained(part, save_original_format=False)
+    for name in _TOKENIZER:
+        if (base / name).is_file():
+            shutil.copy(base / name, part / name)
+    shutil.rmtree(folder, ignore_errors=True)
+    part.rename(folder)
+    return folder
 
 
 def merged(base: Path, adapter: Path) -> Any:
     """The base model with the adapter's changes in its weights, in float32."""
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model = load(base, dtype=torch.float32)
     return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().eval()
 
 

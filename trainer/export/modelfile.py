@@ -24,15 +24,20 @@ _TEMPLATE = """{{- if .System }}<|im_start|>system
 {{- end }}"""
 
 
-def write_modelfile(out: Path, model: Path) -> Path:
-    """Write the Modelfile of `model`, which lies beside it."""
-    lines = [
-        f"FROM ./{model.name}",
-        f'TEMPLATE """{_TEMPLATE}"""',
-        'PARAMETER stop "<|im_end|>"',
-        "PARAMETER temperature 0.7",
-        "PARAMETER top_p 0.8",
-        "PARAMETER top_k 20",
-    ]
+_QWEN3 = (
+    f'TEMPLATE """{_TEMPLATE}"""',
+    'PARAMETER stop "<|im_end|>"',
+    "PARAMETER temperature 0.7",
+    "PARAMETER top_p 0.8",
+    "PARAMETER top_k 20",
+)
+
+
+def write_modelfile(out: Path, model: Path, *, qwen3: bool) -> Path:
+    """Write the Modelfile of `model`, which lies beside it.
+
+    Of other kinds than Qwen3 it only names the file: Ollama knows their templates by the one in the GGUF.
+    """
+    lines = [f"FROM ./{model.name}", *(_QWEN3 if qwen3 else ())]
     out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return out
