@@ -51,7 +51,11 @@ WEAK_WORDS = 0.34
 """The bound for the share of words alone, while vectors are still missing."""
 
 STRONG_WORDS = 0.65
-"""The share of words that is evidence whatever the meaning: a rare exact word is found."""
+"""The share of words from which less is asked of the rest: a rare exact word is found."""
+
+WEAK_BUT_HELD = 1.32
+"""The bound where the words are held: a single word may be held by chance ("Which phone do you use?"). From
+the plateau (1.24 to 1.44) of what is served rightly less what is served wrongly on generated archives."""
 
 _AMONG_FEW = 0.45
 """How far the best match of a small archive counts as standing out: there is nothing to hold it against."""
@@ -98,9 +102,12 @@ class Ranking:
         """Whether nothing found is evidence enough to be shown."""
         if self.idle or not len(self.order):
             return True
-        enough = STRONG_WORDS if self.complete else WEAK_WORDS
-        told = self.timely or float(self.covered.max()) >= enough
-        return not told and self._evidence() < WEAK
+        if self.timely:
+            return False
+        held = float(self.covered.max())
+        if not self.complete:
+            return held < WEAK_WORDS and self._evidence() < WEAK
+        return self._evidence() < (WEAK_BUT_HELD if held >= STRONG_WORDS else WEAK)
 
     def _evidence(self) -> float:
         best = float(self.score[self.order[0]])
