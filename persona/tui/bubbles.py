@@ -6,14 +6,17 @@ twin that learned from it answers in lines; Markdown would run them together int
 
 import re
 
+MOST = 12
+"""Messages in a row. Nobody writes more at once: that is a poem, a log, or a model that does not stop."""
+
 _BLOCK = re.compile(r"(?:[-*+•]|\d+[.)]|#{1,6})(?:\s|$)|[>|]|```|~~~|\t| {4}|[-=*_ ]{3,}$")
 """How a line begins that is no message of its own but a part of a list, a table, code, a heading."""
 
 
 def is_burst(text: str) -> bool:
-    """Whether `text` is several messages in a row: plain lines, and no blank one between them."""
-    lines = text.strip("\n").split("\n")
-    return len(lines) > 1 and all(line.strip() and not _BLOCK.match(line) for line in lines)
+    """Whether `text` is several messages in a row: a few plain lines, and no blank one between them."""
+    lines = text.strip("\n").split("\n", MOST)
+    return 1 < len(lines) <= MOST and all(line.strip() and not _BLOCK.match(line) for line in lines)
 
 
 def apart(text: str) -> str:

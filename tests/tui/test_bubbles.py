@@ -4,7 +4,7 @@ import pytest
 from textual.widgets.markdown import MarkdownBlock
 
 from persona.config import Settings, TuiSettings
-from persona.tui.bubbles import apart, is_burst
+from persona.tui.bubbles import MOST, apart, is_burst
 from persona.tui.widgets.messages import TwinMessage
 from tui.conftest import make_app, opened, screen_text, wait_until, write
 from tui.scripted import ScriptedEngine
@@ -24,7 +24,8 @@ def test_plain_lines_are_messages_in_a_row(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "one", "one\n", "one\n\ntwo", "these:\n- a\n- b", "1. a\n2. b", "# head\ntext", "> quote\nanswer",
-     "| a | b |\n|---|---|", "```\nls\n```", "text\n    code", "head\n---", "head\n==="],
+     "| a | b |\n|---|---|", "```\nls\n```", "text\n    code", "head\n---", "head\n===",
+     "la la\n" * (MOST + 1)],
 )  # fmt: skip
 def test_markdown_and_paragraphs_are_one_message(text: str) -> None:
     assert not is_burst(text)

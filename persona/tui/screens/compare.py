@@ -82,7 +82,10 @@ class CompareScreen(ModalScreen[str | None]):
                 with VerticalScroll(id=side) as box:
                     box.border_title = side
                     yield ReplyMarkdown(bubbles=self._bubbles)
-        yield Static("both replies come first; then choose, without knowing which is which", id="say")
+        opening = "both models are opened; " if any(arm.model for arm in self._arms) else ""
+        yield Static(
+            f"{opening}both replies come first; then choose, without knowing which is which", id="say"
+        )
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
@@ -96,6 +99,8 @@ class CompareScreen(ModalScreen[str | None]):
     def _both(self) -> Iterator[TurnEvent]:
         # Both before either speaks: a wait before one of them would tell which it is.
         answering = [self._engine if arm.model is None else self._beside(arm.model) for arm in self._arms]
+        if self._cancel.is_set():
+            return
         first, second = self._arms
         session_id = None
         for event in answering[0].turn(first.request, self._cancel):
