@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -14,7 +15,11 @@ from knowledge.people import Person
 from persona.backends.base import ThinkingDelta
 from persona.config import Settings, TuiSettings
 from persona.errors import ModelError
+from persona.tui.app import PersonaApp
 from persona.tui.fields import Field
+from persona.tui.first_run import FirstRun
+from persona.tui.first_run_choices import Choice
+from persona.tui.screens.confirm import ConfirmScreen
 from persona.tui.screens.glass import Remembered
 from persona.tui.training import Run
 from persona.tui.widgets.prompt import Prompt
@@ -247,6 +252,123 @@ def test_two_replies(
         await wait_until(pilot, lambda: "which is better?" in screen_text(pilot))
 
     assert snap_compare(make_app(engine), terminal_size=size, run_before=before)
+
+
+@SIZES
+def test_bubbles(snap_compare: Compare, engine: ScriptedEngine, size: tuple[int, int]) -> None:
+    async def before(pilot: Pilot[Any]) -> None:
+        await still(pilot)
+        await write(pilot, "when?")
+        engine.say("hm\nok, at *ten*\n" + "and then we could take the long way home " * 3)
+        engine.end()
+        await wait_until(pilot, lambda: "512" in screen_text(pilot))
+
+    assert snap_compare(make_app(engine), terminal_size=size, run_before=before)
+
+
+@SIZES
+def test_editing(snap_compare: Compare, engine: ScriptedEngine, size: tuple[int, int]) -> None:
+    async def before(pilot: Pilot[Any]) -> None:
+        await conversation(engine)(pilot)
+        await chat(pilot).run_action("edit")
+        await pilot.pause()
+
+    assert snap_compare(make_app(engine), terminal_size=size, run_before=before)
+
+
+@SIZES
+def test_channels(snap_compare: Compare, engine: ScriptedEngine, size: tuple[int, int]) -> None:
+    engine.memory.known = [Person("Jonas", False, ("b",), (), 3, NOON, NOON)]
+    engine.memory.heard["Jonas"] = [
+        stored("slack:C1:0", "hi"),
+        replace(
+            stored("email:1", "Dear Mira"), source="email", conversation="The lease", conversation_id="e1"
+        ),
+    ]
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await over_the_chat("partner", "Jonas")(pilot)
+        await pilot.press(*"jon", "enter")
+        await wait_until(pilot, lambda: "anywhere" in screen_text(pilot))
+        pilot.app.screen.query_one(Input).cursor_blink = False
+        await pilot.pause()
+
+    assert snap_compare(make_app(engine), terminal_size=size, run_before=before)
+
+
+MODELS = (
+    Choice("qwen3-1.7b", "suggested: it fits 8 GB; downloads 1.28 GB", False),
+    Choice("starter", "a small reader, not a conversationalist", True),
+)
+
+
+@SIZES
+@pytest.mark.parametrize(
+    ("action", "shown"),
+    [
+        ("model", "qwen3-1.7b"),
+        ("adapter", "the model as it is"),
+        ("import", "Where are your exports?"),
+        ("rename_session", "rename the chat"),
+    ],
+    ids=["model", "adapter", "import", "line"],
+)
+def test_screen_over_a_chat(
+    snap_compare: Compare,
+    engine: ScriptedEngine,
+    size: tuple[int, int],
+    action: str,
+    shown: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("persona.tui.first_run_model.choices", lambda: list(MODELS))
+    monkeypatch.setattr("persona.chat.writes.now", NOON.isoformat)
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    session = tell(engine, ("Where is the river?", "Behind the market."))
+    app = make_app(engine, session_id=session)
+    assert snap_compare(app, terminal_size=size, run_before=over_the_chat(action, shown))
+
+
+@SIZES
+def test_confirm(snap_compare: Compare, engine: ScriptedEngine, size: tuple[int, int]) -> None:
+    async def before(pilot: Pilot[Any]) -> None:
+        await conversation(engine)(pilot)
+        pilot.app.push_screen(ConfirmScreen("Forget “I moved to Porto last week” everywhere, for good?"))
+        await wait_until(pilot, lambda: "yes (y)" in screen_text(pilot))
+
+    assert snap_compare(make_app(engine), terminal_size=size, run_before=before)
+
+
+@SIZES
+def test_no_model(snap_compare: Compare, size: tuple[int, int]) -> None:
+    def opener(progress: object) -> ScriptedEngine:
+        raise ModelError("there is no model file at /models/me.gguf", "known names: starter, qwen3-0.6b")
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await wait_until(pilot, lambda: "no model file" in screen_text(pilot))
+        chat(pilot).query_one(Prompt).cursor_blink = False
+
+    assert snap_compare(make_app(opener), terminal_size=size, run_before=before)
+
+
+@SIZES
+@pytest.mark.parametrize("step", [0, 1, 2], ids=["who", "exports", "model"])
+def test_first_run(
+    snap_compare: Compare, size: tuple[int, int], step: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("persona.tui.first_run_model.choices", lambda: list(MODELS))
+    monkeypatch.setenv("HOME", "/nowhere")
+    asked = ("Who are you?", "Where are your exports?", "qwen3-1.7b")[step]
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await wait_until(pilot, lambda: asked in screen_text(pilot))
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
+        await pilot.pause()
+
+    app = PersonaApp(lambda progress: None, settings=Settings(), first_run=FirstRun(step=step))  # type: ignore[arg-type, return-value]
+    assert snap_compare(app, terminal_size=size, run_before=before)
 
 
 @pytest.mark.parametrize("look", ["contrast", "plain"])
