@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import statistics
 import subprocess
 import sys
@@ -30,20 +31,10 @@ LEAST_RIGHT = 0.8
 @contextmanager
 def serving(model: str, schema: Path) -> Iterator[httpx.Client]:
     """A client of a server of its own, once it is healthy."""
-    command = [
-        sys.executable,
-        "-m",
-        "persona",
-        "serve",
-        "--port",
-        "0",
-        "--model",
-        model,
-        "--schema",
-        str(schema),
-    ]
+    options = ["serve", "--port", "0", "--model", model, "--schema", str(schema)]
     with tempfile.TemporaryDirectory() as home:
         env = {**os.environ, "PERSONA_HOME": home}
+        command = [sys.executable, "-m", "persona", *options]
         with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as server:
             assert server.stderr
             where = None
@@ -53,11 +44,13 @@ def serving(model: str, schema: Path) -> Iterator[httpx.Client]:
                 print(line, end="", file=sys.stderr)
             if where is None:
                 raise SystemExit("the server did not start")
-            with httpx.Client(base_url=where[1], timeout=120) as client:
-                while client.get("/health").status_code != 200:
-                    time.sleep(0.1)
-                yield client
-            server.terminate()
+            try:
+                with httpx.Client(base_url=where[1], timeout=120) as client:
+                    while client.get("/health").status_code != 200:
+                        time.sleep(0.1)
+                    yield client
+            finally:
+                server.terminate()
 
 
 def main() -> int:
@@ -68,6 +61,7 @@ def main() -> int:
     parser.add_argument("--wrong", type=int, default=0)
     asked = parser.parse_args()
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a stopped script leaves no server behind
     schema = json.loads((asked.data / "schema.json").read_text(encoding="utf-8"))
     validator = validators.validator_for(schema)(schema)
     lines = (asked.data / "test.jsonl").read_text(encoding="utf-8").splitlines()[: asked.rows]
