@@ -1,9 +1,11 @@
 """The rules of retrieval by words alone: neighbours, persons, places, times, repeats, rare words."""
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from knowledge import lexical, passages, rules
@@ -12,7 +14,7 @@ from knowledge.embedding import Embedder
 from knowledge.index import VectorIndex
 from knowledge.people import set_owner
 from knowledge.records import Identity, ImportReport, Memory, Message
-from knowledge.retrieval import Retriever
+from knowledge.retrieval import Ranking, Retriever
 from knowledge.timeline import load
 
 START = datetime(2025, 3, 1, 9, 30, tzinfo=UTC)
@@ -196,6 +198,35 @@ def test_neighbours_are_dropped_where_room_is_short(talk: Talk) -> None:
     assert lines(served(3)) == 3
     assert [len(m.before) + len(m.after) for m in served(2)] == [0]
     assert served(0) == []
+
+
+@pytest.mark.parametrize(
+    ("best", "sixth", "held", "weak"),
+    [
+        (1.0, 0.8, 1.0, True),  # 1.0 + 1.5 x 0.2: a word held by chance, and many as near
+        (1.0, 0.7, 1.0, False),  # what stands out may be less where the words are held
+        (1.0, 0.7, 0.4, True),
+        (1.2, 0.8, 0.4, False),
+    ],
+)
+def test_words_alone_are_evidence_only_where_a_match_stands_out(
+    best: float, sixth: float, held: float, weak: bool
+) -> None:
+    score = np.array([best, *[sixth] * 5])
+    covered = np.array([held, *[0.0] * 5])
+    ranking = Ranking(
+        np.arange(6),
+        score,
+        np.zeros(6),
+        covered,
+        {},
+        rules.Reading(),
+        complete=True,
+        idle=False,
+        timely=False,
+    )
+    assert ranking.is_weak() == weak
+    assert not dataclasses.replace(ranking, timely=True).is_weak()
 
 
 def test_a_stretch_of_talk_ends_with_a_long_pause(talk: Talk) -> None:
