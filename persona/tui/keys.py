@@ -68,7 +68,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.draft", "f4", "draft", "Draft a reply", "three answers in your voice to what you paste"),
     Action("chat.as", "f5", "partner", "Talk as…", "one of your correspondents: style and memory follow"),
     Action("chat.model", "f8", "model", "Model", "choose or download the model that talks"),
-    Action("chat.adapter", "f7", "adapter", "Adapter", "lay another over the model; `/adapter NAME`"),
+    Action("chat.adapter", "alt+a", "adapter", "Adapter", "lay another over the model; `/adapter NAME`"),
     Action("chat.sampling", "f9", "sampling", "Sampling", "temperature and the like, for this run"),
     Action("chat.settings", "", "settings", "Settings", "every setting, with its meaning"),
     Action("chat.import", "", "import", "Import", "read an export; a file dropped here does the same"),

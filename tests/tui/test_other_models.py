@@ -44,7 +44,7 @@ async def test_an_adapter_is_laid_on_by_its_name_and_the_chat_stays(
         assert config.load().model.adapter == str(file)
         await wait_until(pilot, lambda: "opening" not in screen_text(pilot))
         assert "reply one" in screen_text(pilot)
-        await pilot.press("f7")
+        await pilot.press("alt+a")
         await wait_until(pilot, lambda: "now: mine-lora.gguf" in screen_text(pilot))
         await pilot.press("enter")
         await wait_until(pilot, lambda: not engines and config.load().model.adapter == "")
