@@ -46,11 +46,19 @@ def serving(model: str, schema: Path) -> Iterator[httpx.Client]:
                 raise SystemExit("the server did not start")
             try:
                 with httpx.Client(base_url=where[1], timeout=120) as client:
-                    while client.get("/health").status_code != 200:
+                    while not healthy(client) and server.poll() is None:
                         time.sleep(0.1)
                     yield client
             finally:
                 server.terminate()
+
+
+def healthy(client: httpx.Client) -> bool:
+    """Whether the server answers, and has its model."""
+    try:
+        return client.get("/health").status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def main() -> int:
