@@ -51,7 +51,7 @@ class Told:
 def tell(world: World, count: int) -> list[Told]:
     """Things told, of different kinds: the bank's own, or facts of its topics told of themselves."""
     rng, bank = world.rng, world.bank
-    own = sum(world.chance(0.5) for _ in range(count))
+    own = sum(world.chance(0.7) for _ in range(count))
     kinds = [(kind.say, kind.ask, kind.slot) for kind in rng.sample(bank.told, min(own, len(bank.told)))]
     kinds += [
         (topic.say, tuple(as_mine(a) for a in topic.ask), topic.slot)

@@ -5,14 +5,15 @@
     {"input": "could you remind me to call the dentist on friday?",
      "output": {"intent": "add", "task": "call the dentist", "when": "on friday"}}
 
-Task and time are copied as they were said. No input occurs twice, and no test task occurs in training.
+Task and time are copied as they were said. No task occurs twice: of 50 that come back, a small model learns
+those fifty and never to copy.
 """
 
 import argparse
 import json
 import random
 from collections.abc import Iterator
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +30,22 @@ SCHEMA_OF_REMINDERS: dict[str, Any] = {
     "additionalProperties": False,
 }
 
-_TASKS = {
-    "call": ("the dentist", "the bank", "my sister", "the landlord", "Jonas", "grandma", "Priya"),
-    "buy": ("milk", "bread and eggs", "a birthday card", "train tickets", "new socks", "cat food", "stamps"),
-    "pay": ("the rent", "the phone bill", "the gas bill", "the gym", "Tom back", "the parking fine"),
-    "book": ("a table for four", "the flight", "a haircut", "the hotel", "the car service", "a room"),
-    "water": ("the plants", "the tomatoes", "the neighbour's garden", "the fern"),
-    "return": ("the library books", "the drill", "Anna's umbrella", "the blue jacket", "the parcel"),
-    "clean": ("the kitchen", "the bike", "the fridge", "the windows", "the coffee machine"),
-    "send": ("the invoice", "the photos to mum", "the contract", "the slides", "a thank-you note"),
-    "fix": ("the tap", "the back door", "the printer", "the kitchen lamp"),
-    "renew": ("my passport", "the insurance", "the bus pass", "the library card"),
-    "pick up": ("the kids", "the laundry", "my glasses", "the cake", "the keys"),
-    "check": ("the oven", "the smoke alarm", "the mailbox", "the tyre pressure"),
-}  # fmt: skip
+_VERBS = (
+    "call about", "buy", "pay for", "book", "look for", "return", "clean", "send", "fix", "renew",
+    "pick up", "check", "ask about", "order", "sell", "measure", "paint", "bring", "wrap", "photograph",
+    "cancel", "print", "sign", "charge", "move",
+)  # fmt: skip
+_THINGS = (
+    "the plants", "milk", "bread and eggs", "a birthday card", "train tickets", "new socks", "cat food",
+    "stamps", "the rent", "the phone bill", "the parking fine", "a table for four", "the flight",
+    "a haircut", "the hotel", "the car", "the tomatoes", "the neighbour's garden", "the library books",
+    "the drill", "Anna's umbrella", "the blue jacket", "the parcel", "the kitchen", "the bike",
+    "the fridge", "the windows", "the coffee machine", "the invoice", "the photos for mum",
+    "the contract", "the slides", "a thank-you note", "the tap", "the back door", "the printer",
+    "the kitchen lamp", "my passport", "the insurance", "the bus pass", "the library card",
+    "Jonas's keys", "the laundry", "my glasses", "the cake", "the oven", "the smoke alarm", "the mailbox",
+    "the winter tyres", "Priya's present", "the old piano", "two tickets", "the tent",
+)  # fmt: skip
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _TIMES = ("tomorrow", "tonight", "tomorrow morning", "next week", "at noon", "at 6 pm", "at 10:30",
           "in two hours", "in 20 minutes", "after lunch", "before dinner", "this weekend",
@@ -63,31 +66,23 @@ _WORDINGS = {
 
 
 def rows(seed: int = 0) -> Iterator[dict[str, Any]]:
-    """Inputs with outputs in random order, each once; the tasks themselves come in a fixed random order."""
+    """Inputs with outputs, a task of its own in each, in random order."""
     rng = random.Random(seed)
-    tasks = [f"{verb} {what}" for verb, things in _TASKS.items() for what in things]
+    tasks = [f"{verb} {what}" for verb, what in product(_VERBS, _THINGS)]
     rng.shuffle(tasks)
+    wordings = [(intent, wording) for intent, all_of in _WORDINGS.items() for wording in all_of]
     for task in tasks:
-        wordings = [(intent, w) for intent, all_of in _WORDINGS.items() for w in all_of]
-        every = list(product(wordings, _TIMES))
-        rng.shuffle(every)
-        for (intent, wording), when in every:
-            text = wording.format(task=task, when=when)
-            yield {"input": text, "output": {"intent": intent, "task": task, "when": when}}
+        (intent, wording), when = rng.choice(wordings), rng.choice(_TIMES)
+        text = wording.format(task=task, when=when)
+        yield {"input": text, "output": {"intent": intent, "task": task, "when": when}}
 
 
 def write(folder: Path, *, train: int = 800, test: int = 200, seed: int = 0) -> Path:
     """Write a data set for `persona train run --data FOLDER`, and the schema for `persona serve --schema`."""
-    by_task: dict[str, list[dict[str, Any]]] = {}
-    for row in rows(seed):
-        by_task.setdefault(row["output"]["task"], []).append(row)
-    names = list(by_task)
-    held_out = len(names) * test // (train + test)
+    made = rows(seed)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, tasks, count in ((TEST, names[:held_out], test), (TRAIN, names[held_out:], train)):
-        chosen = [by_task[tasks[n % len(tasks)]][n // len(tasks)] for n in range(count)]
-        random.Random(seed).shuffle(chosen)
-        lines = [json.dumps(row, ensure_ascii=False) for row in chosen]
+    for name, count in ((TEST, test), (TRAIN, train)):
+        lines = [json.dumps(row, ensure_ascii=False) for row in islice(made, count)]
         (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / SCHEMA).write_text(json.dumps(SCHEMA_OF_REMINDERS, indent=2) + "\n", encoding="utf-8")
     return folder
