@@ -53,6 +53,9 @@ WEAK_WORDS = 0.34
 STRONG_WORDS = 0.65
 """The share of words from which less is asked of the rest: a rare exact word is found."""
 
+ALL_WORDS = 0.99
+"""The share from which nothing more is asked, of a question of several words: "locker K180126"."""
+
 WEAK_BUT_HELD = 1.32
 """The bound where the words are held: a single word may be held by chance ("Which phone do you use?"). From
 the plateau (1.24 to 1.44) of what is served rightly less what is served wrongly on generated archives."""
@@ -107,6 +110,8 @@ class Ranking:
         held = float(self.covered.max())
         if not self.complete:
             return held < WEAK_WORDS and self._evidence() < WEAK
+        if held > ALL_WORDS and len(self.words) > 1:
+            return False
         return self._evidence() < (WEAK_BUT_HELD if held >= STRONG_WORDS else WEAK)
 
     def _evidence(self) -> float:

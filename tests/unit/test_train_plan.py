@@ -160,8 +160,8 @@ def test_a_report_begins_with_the_verdict_and_shows_messages_as_text() -> None:
 
 
 def test_a_model_of_another_kind_is_refused_in_words(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text('{"model_type": "llama"}')
-    with pytest.raises(ModelError, match="llama model: only Qwen3"):
+    (tmp_path / "config.json").write_text('{"model_type": "mamba"}')
+    with pytest.raises(ModelError, match="is a mamba model, which cannot be trained here"):
         resolve(str(tmp_path))
 
 
