@@ -8,7 +8,7 @@ import shutil
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from persona import paths, training_sets
+from persona import paths, training_sets, whole_file
 from persona.chat import card
 from persona.chat import forgetting as chats
 
@@ -62,6 +62,7 @@ def _everywhere(memory: "MemoryStore", sessions: "SessionStore", plan: "Forgetti
     sessions.scrub()
     # unfinished runs of A/B hold chats of their own, and are soon made again
     shutil.rmtree(paths.data_dir() / "ab", ignore_errors=True)
+    whole_file.sweep(paths.data_dir())
     card.refresh(paths.card_file(), memory)
     training_sets.strike(training, plan)
     vectors = memory.finish_forgetting()

@@ -8,6 +8,9 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
+_UNFINISHED = ".unfinished"
+"""How a file ends that a kill left half written; downloads, which are resumed, end otherwise."""
+
 
 @contextmanager
 def replacing(file: Path) -> Iterator[IO[str]]:
@@ -25,11 +28,17 @@ def replace(file: Path, held: str | bytes) -> None:
         out.write(held.encode() if isinstance(held, str) else held)
 
 
+def sweep(folder: Path) -> None:
+    """Delete what killed writes have left anywhere under `folder`, where no other program may be writing."""
+    for left in folder.rglob(f"*{_UNFINISHED}"):
+        left.unlink(missing_ok=True)
+
+
 @contextmanager
 def _replacing(file: Path) -> Iterator[IO[bytes]]:
     file.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(
-        dir=file.parent, prefix=f"{file.name}.", suffix=".part", delete=False
+        dir=file.parent, prefix=f"{file.name}.", suffix=_UNFINISHED, delete=False
     ) as new:
         part = Path(new.name)
         try:

@@ -72,6 +72,15 @@ class Shelf:
                 served.append(item)
         return served
 
+    def own_speech(self, limit: int | None = None) -> list[object]:
+        return []
+
+    def owner(self) -> None:
+        return None
+
+    def stats(self) -> dict[str, int]:
+        return {"messages": 0}
+
     def close(self) -> None:
         self.closed = True
 

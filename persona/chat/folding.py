@@ -135,12 +135,12 @@ class Folder:
         (`known`); quotes for the rest."""
         lines: list[Line] = []
         dropped, note = 0, ""
+        said = by_number(turns)
         before = self._before(job, turns)
         known_facts = self._known(job, turns)
         if job.strategy == "abstractive":
             if asks and job.cancel is not None:
                 lines, dropped, note = self._ask(turns, int(tokens * _MODEL_SHARE), job.cancel)
-            said = by_number(turns)
             lines = lines or [line for line in known if grounded(line, said)]
             lines = self._worth(lines, before, self._fact_lines(known_facts, turns), tokens)
             if not lines and not note:
@@ -149,7 +149,7 @@ class Folder:
         quotes = compressor.extract(
             turns, tokens - spent, self._counter.text, known_facts, told=lines, standing=before
         )
-        kept = [line for line in quotes if grounded(line, by_number(turns))]
+        kept = [line for line in quotes if grounded(line, said)]
         text = "\n".join(str(line) for line in sorted([*lines, *kept], key=lambda line: line.numbers[0]))
         made_by: Author = "extractive" if not lines else "mixed" if kept else "abstractive"
         return Written(text, made_by, dropped, note)

@@ -16,19 +16,6 @@ from persona.lab.ab.script import Say, Script
 from trainer.export.from_gguf import write_folder
 
 
-class Nobody(Shelf):
-    """An empty memory that the persona card can be made of."""
-
-    def own_speech(self, limit: int | None = None) -> list[object]:
-        return []
-
-    def owner(self) -> None:
-        return None
-
-    def stats(self) -> dict[str, int]:
-        return {"messages": 0}
-
-
 def measure(tmp_path: Path, arms_file: str, **options: Any) -> list[ArmResult]:
     """One turn under each arm, with the real engines."""
     file = tmp_path / "arms.toml"
@@ -40,7 +27,7 @@ def measure(tmp_path: Path, arms_file: str, **options: Any) -> list[ArmResult]:
         memory=MemorySettings(enabled=False),
     )
     chosen = arms.chosen(str(file))
-    return run(course, chosen, base, Nobody(), tmp_path / "ab", lambda _: None, **options)  # type: ignore[arg-type]
+    return run(course, chosen, base, Shelf(), tmp_path / "ab", lambda _: None, **options)  # type: ignore[arg-type]
 
 
 def test_an_arm_lays_a_peft_folder_over_a_models_folder(tmp_path: Path) -> None:

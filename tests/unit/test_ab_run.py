@@ -35,19 +35,6 @@ class Parrot(QueuedBackend):
         return super().stream(prompt, sampling, cancel)
 
 
-class Shelves(Shelf):
-    """A memory that the persona card can be made of."""
-
-    def own_speech(self, limit: int | None = None) -> list[object]:
-        return []
-
-    def owner(self) -> None:
-        return None
-
-    def stats(self) -> dict[str, int]:
-        return {"messages": 0}
-
-
 @pytest.fixture
 def models(tmp_path: Path) -> list[Parrot]:
     """Every model that was opened."""
@@ -64,7 +51,7 @@ def measure(
     chosen = arms.chosen(",".join(names))
     report = given.get("report", lambda now: None)
     course = Course(script, 7, START)
-    return run(course, chosen, BASE, Shelves(), tmp_path / "ab", report, opener, given.get("stop"))  # type: ignore[arg-type]
+    return run(course, chosen, BASE, Shelf(), tmp_path / "ab", report, opener, given.get("stop"))  # type: ignore[arg-type]
 
 
 def said(result: ArmResult) -> list[tuple[str, int]]:

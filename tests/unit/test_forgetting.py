@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import subprocess
 import sys
 from contextlib import closing
@@ -235,6 +236,25 @@ def test_a_forgetting_killed_by_the_system_is_brought_to_its_end(
     again = ingest(capsys, exports)
     assert (again["imported"], again["skipped"]["forgotten"]) == (0, 4)
     assert left_in(home, PLANTED) == {}
+
+
+def test_what_a_killed_write_left_half_written_is_forgotten_too(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write = f"""
+import os, signal
+from persona import paths
+from persona.whole_file import replacing
+with replacing(paths.data_dir() / "training" / "rows.jsonl") as out:
+    out.write("{PLANTED[7]}")
+    out.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    killed = subprocess.run([sys.executable, "-c", write], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert left_in(home, [PLANTED[7]]), "the kill left its words behind"
+    forget(capsys, "--person", "Lena Weber")
+    assert left_in(home, [PLANTED[7]]) == {}
 
 
 def test_a_conversation_a_source_and_a_message_are_forgotten(

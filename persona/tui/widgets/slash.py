@@ -50,6 +50,7 @@ class SlashMenu(OptionList, can_focus=False):
         self._actions = actions
         self._arguments = arguments
         self._offered: list[Offer] = []
+        self._known: dict[str, Sequence[str]] = {}
 
     @property
     def open(self) -> bool:
@@ -73,11 +74,14 @@ class SlashMenu(OptionList, can_focus=False):
     def _begun(self, text: str) -> Iterator[Offer]:
         name, space, argument = text.partition(" ")
         if not space:
+            self._known.clear()
             yield from (Offer(a) for a in self._actions if a.slash.startswith(name))
             return
         for action in self._actions:
             if action.slash == name and name in self._arguments:
-                known = [known for known in self._arguments[name]() if known.startswith(argument)]
+                if name not in self._known:  # once for all that is typed behind it: it may read the disk
+                    self._known[name] = self._arguments[name]()
+                known = [known for known in self._known[name] if known.startswith(argument)]
                 yield from (Offer(action, known) for known in known)
                 if argument.strip() and argument.strip() not in known:
                     yield Offer(action, argument.strip())
