@@ -251,6 +251,11 @@ def keep(folder: Path, files: Files, trouble: str) -> Path:
     return folder / name
 
 
+def _spent(seconds: float) -> str:
+    """What an hour is worth where other programs run: the CPU it got stands beside it."""
+    return f"{seconds / 60:.0f} min ({time.process_time() / 60:.0f} of CPU)"
+
+
 def fuzz(minutes: float, corpus: list[Files], seed: int, kept: Path, scratch: Path) -> int:
     """Returns how many inputs failed."""
     chance, watch, judge = random.Random(seed), Watch(), Judge(scratch)
@@ -270,7 +275,7 @@ def fuzz(minutes: float, corpus: list[Files], seed: int, kept: Path, scratch: Pa
             corpus.append(files)
         if now - told > 60:
             told = now
-            print(f"{(now - begun) / 60:.0f} min: {judge.inputs:,} inputs, {len(watch.edges):,} steps, "
+            print(f"{_spent(now - begun)}: {judge.inputs:,} inputs, {len(watch.edges):,} steps, "
                   f"corpus {len(corpus):,}, {failures} failed", flush=True)  # fmt: skip
     print(f"{judge.inputs:,} inputs, {len(watch.edges):,} steps between lines, {failures} failed")
     return failures
@@ -305,7 +310,7 @@ def with_atheris(minutes: float, begin: list[Files], seed: int, kept: Path, scra
             keep(kept, files, trouble)
         if (now := time.monotonic()) - told > 60:
             told = now
-            print(f"{(now - begun) / 60:.0f} min: {judge.inputs:,} inputs, {failures} failed", flush=True)
+            print(f"{_spent(now - begun)}: {judge.inputs:,} inputs, {failures} failed", flush=True)
 
     def change(data: bytes, most: int, chance: int) -> bytes:
         if chance % 2 or len(data) < 4:

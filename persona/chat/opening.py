@@ -140,12 +140,11 @@ class LazyBackend:
         """Free the model when one was opened; none is opened afterwards."""
         with self._lock:
             self._closed = True
-            if self._backend is not None:
-                self._backend.close()
+            backend, self._backend = self._backend, None
+        if backend is not None:
+            backend.close()
 
     def _opened(self) -> Backend:
-        if self._backend is not None:
-            return self._backend
         with self._lock:
             if self._closed:
                 raise ModelError("the model was closed", "open it again")
@@ -155,7 +154,7 @@ class LazyBackend:
                 self._backend = self._opener()
                 _log.info("model loaded in %.2f s", time.perf_counter() - started)
                 self._report(1)
-        return self._backend
+            return self._backend
 
     def _report(self, done: int) -> None:
         if self._progress is not None:

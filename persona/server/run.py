@@ -54,13 +54,17 @@ def token_for(host: str) -> str:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket. Raises SettingsError when the address cannot be had."""
+    """A listening socket: who connects before the server runs waits for it.
+
+    Raises SettingsError when the address cannot be had.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         family, kind, protocol, _, address = found[0]
         bound = socket.socket(family, kind, protocol)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
+        bound.listen(_CONNECTIONS)
     except (OSError, UnicodeError, IndexError) as error:
         why = getattr(error, "strerror", None) or error
         raise SettingsError(

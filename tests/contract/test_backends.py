@@ -1,5 +1,6 @@
 """The Backend contract, run over every engine and model there is."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -437,8 +438,10 @@ def test_a_server_on_another_machine_is_refused_unasked() -> None:
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
-    with serving.listen("127.0.0.1", 0) as bound, pytest.raises(ModelError, match="does not answer"):
-        OpenAICompatBackend(f"http://127.0.0.1:{bound.getsockname()[1]}/v1")
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        with pytest.raises(ModelError, match="does not answer"):
+            OpenAICompatBackend(f"http://127.0.0.1:{bound.getsockname()[1]}/v1")
 
 
 def test_both_engines_say_the_same_of_one_model(tiny_backend: Backend, folder_backend: Backend) -> None:

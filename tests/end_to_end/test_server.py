@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -297,7 +298,10 @@ def test_another_address_wants_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_port_in_use_is_named() -> None:
+    with run.listen("127.0.0.1", 0) as bound, pytest.raises(SettingsError, match="cannot listen"):
+        run.listen("127.0.0.1", bound.getsockname()[1])
+
+
+def test_who_connects_before_the_server_runs_waits_for_it() -> None:
     with run.listen("127.0.0.1", 0) as bound:
-        bound.listen()
-        with pytest.raises(SettingsError, match="cannot listen"):
-            run.listen("127.0.0.1", bound.getsockname()[1])
+        socket.create_connection(bound.getsockname(), timeout=5).close()

@@ -78,10 +78,13 @@ def test_a_backend_is_opened_once_whatever_the_threads() -> None:
 
 
 def test_a_closed_backend_opens_nothing() -> None:
-    lazy = LazyBackend(QueuedBackend)
-    lazy.close()
-    with pytest.raises(ModelError, match="closed"):
-        lazy.count_tokens("x")
+    for used in (False, True):
+        lazy = LazyBackend(QueuedBackend)
+        if used:
+            lazy.count_tokens("x")
+        lazy.close()
+        with pytest.raises(ModelError, match="closed"):
+            lazy.count_tokens("x")
 
 
 def test_a_model_that_fails_to_load_is_tried_again() -> None:
