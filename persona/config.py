@@ -3,10 +3,13 @@
 Every value knows where it came from, so that an error can name the file or the variable to mend.
 """
 
+import ast
+import inspect
 import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +24,7 @@ _PREFIX = "PERSONA_"
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ModelSettings(_Section):
@@ -200,12 +203,12 @@ def show(file: Path | None = None) -> list[Shown]:
     settings, origin = _load(file)
     rows = []
     for section_name, section in settings:
-        for name, info in type(section).model_fields.items():
+        meanings = _meanings(type(section))
+        for name in type(section).model_fields:
             key = f"{section_name}.{name}"
             where = origin.get(key, "")
             source: Source = "default" if not where else "file" if where == str(file) else "environment"
-            text = " ".join((info.description or "").split())
-            rows.append(Shown(key, getattr(section, name), source, where, text))
+            rows.append(Shown(key, getattr(section, name), source, where, meanings[name]))
     return rows
 
 
@@ -295,8 +298,24 @@ def _hint(loc: tuple[int | str, ...]) -> str:
         return "sections are: " + ", ".join(Settings.model_fields)
     fields = type(section.default).model_fields
     if len(loc) > 1 and loc[1] in fields:
-        return "its meaning: " + " ".join((fields[str(loc[1])].description or "").split())
+        return f"its meaning: {_meanings(type(section.default))[str(loc[1])]}"
     return f"keys of [{loc[0]}] are: " + ", ".join(fields)
+
+
+def _meanings(section: type[BaseModel]) -> dict[str, str]:
+    """What the source says under each setting.
+
+    pydantic would read it for every section when the program starts (`use_attribute_docstrings`).
+    """
+    (body,) = ast.parse(inspect.getsource(section)).body
+    assert isinstance(body, ast.ClassDef)
+    return {
+        setting.target.id: " ".join(text.split())
+        for setting, under in pairwise(body.body)
+        if isinstance(setting, ast.AnnAssign) and isinstance(setting.target, ast.Name)
+        if isinstance(under, ast.Expr) and isinstance(under.value, ast.Constant)
+        if isinstance(text := under.value.value, str)
+    }
 
 
 def _replace(file: Path, text: str) -> None:

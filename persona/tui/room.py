@@ -163,6 +163,7 @@ class EngineRoom:
         """
         try:
             engine = self._loaded(self._reporter(post))
+            import persona.tui.widgets.markdown  # noqa: F401 (the first word of a reply shall not wait for it)
         except _Left:
             return
         except Exception as error:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -14,9 +15,11 @@ from knowledge.text import printable
 from persona.chat.events import Status
 from persona.errors import PersonaError
 from persona.tui.widgets.fold import Fold
-from persona.tui.widgets.markdown import ReplyMarkdown
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.said import Head, Link, Said
+
+if TYPE_CHECKING:
+    from persona.tui.widgets.markdown import ReplyMarkdown
 
 STOPPED = "■ stopped"
 CUT_SHORT = "■ unfinished"
@@ -56,7 +59,7 @@ class Thinking(Fold):
         self, text: str = "", *, seconds: float | None = None, live: bool = False, opened: bool = False
     ) -> None:
         super().__init__("thinking…", opened=live or opened, classes="thinking")
-        self.body = ReplyMarkdown(text)
+        self.body = _markdown(text)
         if not live:
             self.title = thinking_title(text, seconds)
 
@@ -121,7 +124,7 @@ class TwinMessage(Said):
         if thinking:
             self._thinking = Thinking(thinking, opened=self._keep_open)
         if text:
-            self._body = ReplyMarkdown(text, bubbles=self._bubbles)
+            self._body = _markdown(text, bubbles=self._bubbles)
         if memories:
             self._memories = MemoryList(memories, load)
         self.show_status(status, {"complete": "", "failed": BROKE_OFF}.get(status, CUT_SHORT))
@@ -149,7 +152,7 @@ class TwinMessage(Said):
     async def add_text(self, fragment: str) -> None:
         """More of the reply; the first of it ends the thinking."""
         if self._body is None:
-            self._body = ReplyMarkdown(bubbles=self._bubbles)
+            self._body = _markdown(bubbles=self._bubbles)
             self._close_thinking()
             await self.mount(self._body, before=self._foot)
         self.text += fragment
@@ -217,3 +220,10 @@ class ErrorPanel(Notice):
 
     def __init__(self, error: PersonaError) -> None:
         super().__init__(error, "something went wrong")
+
+
+def _markdown(text: str = "", *, bubbles: bool = False) -> "ReplyMarkdown":
+    # its parser takes a seventh of what the app imports, and an empty chat has nothing to parse
+    from persona.tui.widgets.markdown import ReplyMarkdown
+
+    return ReplyMarkdown(text, bubbles=bubbles)
