@@ -67,7 +67,7 @@ class ZipBox:
             self._zip = zipfile.ZipFile(file)
         except UNREADABLE as error:
             raise ImportFailed(f"{label} is a damaged zip archive", "Export or download it again.") from error
-        files = [info for info in self._zip.infolist() if not info.is_dir()]
+        files = [info for info in self._zip.infolist() if not info.filename.endswith("/")]
         sizes = [info.file_size for info in files]
         _check(label, len(files), sum(sizes), packed, limits)
         if any(_swells(info.file_size, info.compress_size, limits) for info in files):
@@ -79,7 +79,7 @@ class ZipBox:
             name = info.filename.replace("\\", "/")
             link = stat.S_ISLNK(info.external_attr >> 16)
             if reason := _unsafe(name, link=link) or ("encrypted" if info.flag_bits & 1 else ""):
-                self.refused.append(Problem(name, reason))
+                self.refused.append(Problem(name or "(unnamed)", reason))
             else:
                 self.members[name] = Member(name, info.file_size, _zip_time(info))
                 self._infos[name] = info
@@ -321,6 +321,8 @@ def _refused(label: Path, problem: str) -> ImportFailed:
 
 def _unsafe(name: str, *, link: bool) -> str:
     """Why a member must not be opened, or ""."""
+    if not name:
+        return "no name"
     path = PurePosixPath(name.replace("\\", "/"))
     if path.is_absolute() or name[1:2] == ":":
         return "absolute path in the archive"

@@ -84,6 +84,13 @@ def members(*names: str) -> Callable[[Path], Path]:
     return lambda folder: write_zip(folder / "x.zip", {**SLACK, **dict.fromkeys(names, "[]")})
 
 
+def nameless_zip(folder: Path) -> Path:
+    """A name that begins with NUL is read as empty, and Python's `is_dir` fails on it; found by fuzzing."""
+    path = members("~.json")(folder)
+    path.write_bytes(path.read_bytes().replace(b"~.json", b"\0.json"))
+    return path
+
+
 def linked_zip(folder: Path) -> Path:
     link = zipfile.ZipInfo("general/2024-01-01.json")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
@@ -242,6 +249,7 @@ CASES = [
     Hostile("zip slip with backslashes", members("..\\evil.json"), ["kept"], "leaves the archive's folder"),
     Hostile("absolute member", members("/etc/cron.d/evil"), ["kept"], "absolute path"),
     Hostile("member on a drive", members("C:\\evil.json"), ["kept"], "absolute path"),
+    Hostile("member without a name", nameless_zip, ["kept"], "no name"),
     Hostile("link in a zip", linked_zip, ["kept"], "link in the archive"),
     Hostile("link in a tar", tar_with(tarfile.SYMTYPE), ["kept"], "link in the archive"),
     Hostile("hard link in a tar", tar_with(tarfile.LNKTYPE), ["kept"], "link in the archive"),
