@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
+from math import log
 from typing import TYPE_CHECKING
 
 from knowledge import inflection
@@ -68,7 +69,8 @@ def match(
     """Score every message for these words; a word that very many messages hold counts for nothing.
 
     names: words that name a person or a place, which need not occur: what was said there never does.
-    called: the words that name people, with the keys of those: what they say themselves covers the name.
+    called: the words that name people, with the keys of those: what they say themselves covers the name, and
+    makes it as common as it is: one line that greets them is no better evidence than their own.
     """
     import numpy as np
 
@@ -80,28 +82,40 @@ def match(
         hits = _hits(archive, word, size)
         if hits is None:
             continue
-        rarity = weight * float(np.log(1 + (size + 0.5) / (len(hits) + 0.5)))
         if not hits:
-            whole += rarity if word not in names else 0.0
+            whole += _rarity(size, 0) * weight if word not in names else 0.0
             continue
-        whole += rarity
         keys, ranks = np.array(hits, dtype=np.float64).T
         kept = timeline.known(keys.astype(np.int64))
         positions = timeline.positions(keys.astype(np.int64)[kept])
         scores = -ranks[kept] * weight
         words[word] = positions
+        theirs = np.isin(timeline.author, list((called or {}).get(word, ())))
+        meant = len(hits) + int(theirs.sum()) - int(theirs[positions].sum())
+        scores *= _idf(size, meant) / _idf(size, len(hits))
+        rarity = _rarity(size, meant) * weight
+        whole += rarity
         own[positions] += scores
         stretch = np.zeros(size)
         np.maximum.at(stretch, timeline.stretch[positions], scores)
         shared += stretch[timeline.stretch]
         held = np.zeros(size)
         held[positions] = rarity
-        if called and word in called:
-            held[np.isin(timeline.author, list(called[word]))] = rarity
+        held[theirs] = rarity
         covered += np.maximum(held, 0.6 * _strongest_beside(held, timeline))
     score = own + _lent(own, timeline)
     score += np.where(score > 0, STRETCH_SHARE * shared, 0.0)
     return Matches(score, covered / whole if whole else covered, words)
+
+
+def _rarity(size: int, holding: int) -> float:
+    """What a word that so many of `size` messages hold counts among those of its question."""
+    return log(1 + (size + 0.5) / (holding + 0.5))
+
+
+def _idf(size: int, holding: int) -> float:
+    """What BM25 multiplies the score of such a word by, as SQLite has it: never below a millionth."""
+    return max(1e-6, log((size - holding + 0.5) / (holding + 0.5)))
 
 
 def _hits(archive: Archive, word: str, size: int) -> list[tuple[int, float]] | None:

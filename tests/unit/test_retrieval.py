@@ -206,7 +206,7 @@ def test_neighbours_are_dropped_where_room_is_short(talk: Talk) -> None:
         (1.0, 0.8, 1.0, True),  # 1.0 + 1.5 x 0.2: a word held by chance, and many as near
         (1.0, 0.7, 1.0, False),  # what stands out may be less where the words are held
         (1.0, 0.7, 0.4, True),
-        (1.2, 0.8, 0.4, False),
+        (1.3, 0.8, 0.4, False),
     ],
 )
 def test_words_alone_are_evidence_only_where_a_match_stands_out(
