@@ -1,6 +1,6 @@
 """The whole road on the sample twin, one command after the other, and what came of it.
 
-    python scripts/measure_training.py [--home DIR] [--preset highspeed] [--set KEY=VALUE …] [--limit 60]
+    python scripts/measure_training.py [--home DIR] [--preset tiny] [--set KEY=VALUE …] [--limit 60]
                                        [--write docs/training-report]
 
 demo → prepare → run → evaluate → export → models use → ask, with the starter model. Prints the figures
@@ -144,7 +144,7 @@ def main() -> int:
     """The command; 0 when everything holds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--home", type=Path)
-    parser.add_argument("--preset", default="highspeed")
+    parser.add_argument("--preset", default="tiny")
     parser.add_argument("--set", dest="changes", action="append", default=[])
     parser.add_argument("--limit", type=int, default=60)
     parser.add_argument("--write", type=Path)

@@ -183,7 +183,7 @@ def generate(source: Path | None, schema: Path | None, as_json: bool, **options:
 
 
 @train.command()
-@click.option("--preset", default="quality", show_default=True, help="See `trainer/presets.toml`.")
+@click.option("--preset", metavar="NAME", help="Of `trainer/presets.toml`; else by the model's size.")
 @click.option("--model", metavar="NAME_OR_PATH", help="Catalogue name, GGUF, or folder; else the one in use.")
 @click.option("--data", type=click.Path(path_type=Path), help="A data set's folder; else the prepared one.")
 @click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, help="Another value; repeats.")
@@ -193,7 +193,7 @@ def generate(source: Path | None, schema: Path | None, as_json: bool, **options:
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and what it takes.")
 @json_option
 def run(
-    preset: str,
+    preset: str | None,
     model: str | None,
     data: Path | None,
     changes: tuple[str, ...],
@@ -210,14 +210,15 @@ def run(
     from trainer import hardware, presets
     from trainer import run as running
     from trainer.engines import choose, processes
-    from trainer.estimate import estimate
+    from trainer.estimate import estimate, parameters_of
     from trainer.folders import dataset_dir
     from trainer.models import resolve
 
-    recipe = presets.recipe(preset, changes)
     source = resolve(model or config.load().model.name)
-    folder = data or dataset_dir()
     choose.require_libraries()
+    preset = preset or presets.suited(parameters_of(source))
+    recipe = presets.recipe(preset, changes)
+    folder = data or dataset_dir()
     device = hardware.detect(force_cpu=force_cpu, max_vram_gb=max_vram_gb)
     planned = estimate(folder, source, recipe, device)
     if dry_run:

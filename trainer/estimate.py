@@ -35,7 +35,7 @@ def estimate(data: Path, model: Path, recipe: Recipe, device: Device) -> Estimat
     mean = sum(min(n, recipe.sequence) for n in lengths) / max(1, len(lengths))
     steps = min(recipe.max_steps or 10**9, recipe.epochs * -(-len(rows) // recipe.effective_batch))
     seen = int(steps * recipe.effective_batch * mean)
-    parameters = tokens.parameters or _parameters(model)
+    parameters = tokens.parameters or _stored(model)
     longest = min(max(lengths, default=0), recipe.sequence)
     memory = _memory(parameters, tokens.vocabulary, recipe, device, longest)
     minutes = 6 * parameters * seen / _SPEED[device.kind] / 60
@@ -62,6 +62,11 @@ def _memory(parameters: int, vocabulary: int, recipe: Recipe, device: Device, lo
     return (weights + adapter + activations + logits + 0.9e9) / 1e9
 
 
-def _parameters(folder: Path) -> int:
+def parameters_of(model: Path) -> int:
+    """How many weights a GGUF or a folder holds."""
+    return PromptTokens(model).parameters or _stored(model)
+
+
+def _stored(folder: Path) -> int:
     """Of a model in Hugging Face form, by the size of its files in 16 bits."""
     return sum(file.stat().st_size for file in folder.glob("*.safetensors")) // 2

@@ -1,6 +1,6 @@
 """The trainer's door for Python programs.
 
-tuner = FineTuner(data_path="rows.jsonl", preset="quality")
+tuner = FineTuner(data_path="rows.jsonl")
 tuner.train()
 print(tuner.test_model(["Soup at ten?"]))
 """
@@ -15,6 +15,7 @@ from trainer.dataset import rows as files
 from trainer.dataset.rows import Row, row_id
 from trainer.engines import choose
 from trainer.engines.base import StepReport, TrainingError
+from trainer.estimate import parameters_of
 from trainer.folders import training_dir
 from trainer.models import resolve
 from trainer.run import Result
@@ -22,7 +23,8 @@ from trainer.run import Result
 
 class FineTuner:
     """One training. data_path: a data set's folder, or one file of rows (all are trained on). model: a
-    catalogue name, a GGUF or a folder; `auto` takes what suits this machine. changes: `key=value` each.
+    catalogue name, a GGUF or a folder; `auto` takes what suits this machine. preset: `auto` takes what suits
+    the model. changes: `key=value` each.
 
     Raises PersonaError when the preset, the model or a row is not as it should be.
     """
@@ -31,7 +33,7 @@ class FineTuner:
         self,
         data_path: str | Path,
         model: str = "auto",
-        preset: str = "quality",
+        preset: str = "auto",
         *,
         changes: Sequence[str] = (),
         force_cpu: bool = False,
@@ -39,8 +41,8 @@ class FineTuner:
         choose.require_libraries()
         self._device = hardware.detect(force_cpu=force_cpu)
         self._model = resolve(hardware.suggest(self._device).model if model == "auto" else model)
-        self._preset = preset
-        self._recipe = presets.recipe(preset, changes)
+        self._preset = presets.suited(parameters_of(self._model)) if preset == "auto" else preset
+        self._recipe = presets.recipe(self._preset, changes)
         self._data = _folder(Path(data_path))
         self._result: Result | None = None
 

@@ -49,9 +49,9 @@ def suggest(device: Device) -> Suggestion:
     """A model and preset that fit, with room over what Unsloth states for QLoRA (3B 3.5 GB, 8B 6 GB)."""
     gib = device.memory / machine.GIB
     if device.kind == "cpu":
-        return Suggestion("starter", "quality", "no GPU: a larger model would take days")
+        return Suggestion("starter", "tiny", "no GPU: a larger model would take days")
     if gib >= 10:
         return Suggestion("qwen3-4b", "qwen3", f"{gib:.0f} GiB hold Qwen3-4B in four bits with its adapter")
     if gib >= 5:
         return Suggestion("qwen3-1.7b", "qwen3", f"{gib:.0f} GiB hold Qwen3-1.7B in four bits")
-    return Suggestion("starter", "quality", f"{gib:.1f} GiB are too little for Qwen3")
+    return Suggestion("starter", "tiny", f"{gib:.1f} GiB are too little for Qwen3")

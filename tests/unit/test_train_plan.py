@@ -10,6 +10,7 @@ from persona.errors import ModelError, SettingsError
 from persona.lab.machine import GIB
 from trainer import hardware, presets
 from trainer.dataset.prepare import ENOUGH, SCARCE, warnings
+from trainer.estimate import parameters_of
 from trainer.evaluation.report import html, markdown, verdict
 from trainer.evaluation.style import StyleScale
 from trainer.hardware import Device
@@ -28,6 +29,12 @@ from trainer.recipe import Recipe, ladder
 def test_the_promised_presets(name: str, values: tuple[float, ...]) -> None:
     r = presets.recipe(name)
     assert (r.epochs, r.batch, r.accumulation, r.learning_rate, r.rank, r.alpha, r.max_steps) == values
+
+
+def test_a_model_of_a_few_million_weights_takes_larger_steps() -> None:
+    assert presets.suited(parameters_of(resolve("starter"))) == "tiny"
+    assert presets.suited(600_000_000) == "quality"
+    assert presets.recipe("tiny").learning_rate > presets.recipe("quality").learning_rate
 
 
 def test_every_preset_can_be_read_and_every_value_changed() -> None:
