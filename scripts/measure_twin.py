@@ -83,11 +83,11 @@ def served(model: str, turns: int) -> dict[str, Any]:
         for number in range(turns):
             session = ask(port, QUESTIONS[number % len(QUESTIONS)], session)
         last, used = figures(port), cpu_seconds(server.pid) - loaded["cpu_s_loading"]
-        grown = bytes_in(paths.sessions_file()) - kept
         memory = round(resident_mb(server.pid))
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(60)
+    grown = bytes_in(paths.sessions_file()) - kept  # closed, so that nothing waits in the write-ahead log
     tokens = {
         kind: round((last[f"persona_tokens_total {kind}"] - first[f"persona_tokens_total {kind}"]) / turns)
         for kind in ("in", "cached", "out")
