@@ -94,6 +94,10 @@ class MemorySettings(_Section):
     budget_tokens: int = Field(default=600, ge=0, le=3000)
     """Most tokens of memories in one prompt."""
 
+    patience_seconds: float = Field(default=4, ge=0, le=600)
+    """Longest time that reading memories may take, by the speed of the turns before: a slow machine is shown
+    fewer of them; 0 shows as many everywhere."""
+
     style_tokens: int = Field(default=0, ge=0, le=1000)
     """Most tokens of your own replies to similar messages, shown as examples of how you write; 0 for none."""
 

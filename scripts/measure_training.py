@@ -63,7 +63,7 @@ def measure(road: Road, preset: str, changes: list[str], limit: int) -> dict[str
 def demands(found: dict[str, Any]) -> list[tuple[str, str, bool]]:
     """What was asked of the figures, what they are, and whether they hold."""
     figures = found["figures"]
-    arms, gain = figures["arms"], figures["style_gain"]
+    arms = figures["arms"]
     base, tuned = arms["base"], arms["tuned"]
     with_memory, tuned_memory = arms["base_memory"], arms["tuned_memory"]
     likelier = 1 - tuned["nll"] / base["nll"]
@@ -76,17 +76,14 @@ def demands(found: dict[str, Any]) -> list[tuple[str, str, bool]]:
             f"{base['nll']:.3f} → {tuned['nll']:.3f} ({likelier:.0%})",
             likelier >= 0.1,
         ),
-        (
-            "distance of manner below base, the 95 % interval above zero",
-            f"{base['style_distance']:.2f} → {tuned['style_distance']:.2f}, gain {gain['value']:.2f}"
-            f" ({gain['low']:.2f} to {gain['high']:.2f})",
-            gain["low"] > 0,
+        *_manner(
+            "with memories, as a chat has them",
+            with_memory,
+            tuned_memory,
+            figures["style_gain_memory"],
+            stranger,
         ),
-        (
-            "and below another person's",
-            f"{tuned['style_distance']:.2f} against {stranger:.2f}",
-            tuned["style_distance"] < stranger,
-        ),
+        *_manner("without memories", base, tuned, figures["style_gain"], stranger),
         (
             "facts with memory no lower than base - 0.02",
             f"{with_memory['fact_recall']:.0%} → {tuned_memory['fact_recall']:.0%}",
@@ -106,6 +103,24 @@ def demands(found: dict[str, Any]) -> list[tuple[str, str, bool]]:
             f"the Q4_K_M file answers “{QUESTION}”",
             f"“{found['ask']['reply']}”",
             bool(found["ask"]["reply"].strip()),
+        ),
+    ]
+
+
+def _manner(
+    how: str, base: dict[str, float], tuned: dict[str, float], gain: dict[str, float], stranger: float
+) -> list[tuple[str, str, bool]]:
+    return [
+        (
+            f"distance of manner below base, the 95 % interval above zero, {how}",
+            f"{base['style_distance']:.2f} → {tuned['style_distance']:.2f}, gain {gain['value']:.2f}"
+            f" ({gain['low']:.2f} to {gain['high']:.2f})",
+            gain["low"] > 0,
+        ),
+        (
+            f"and below another person's, {how}",
+            f"{tuned['style_distance']:.2f} against {stranger:.2f}",
+            tuned["style_distance"] < stranger,
         ),
     ]
 

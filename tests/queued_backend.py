@@ -37,6 +37,8 @@ class QueuedBackend:
     prefilling: threading.Event = field(default_factory=threading.Event)
     hold_prefill: bool = False
     closed: bool = False
+    first_ms: float = 1.0
+    """What it says that the first token took."""
     summarise: Callable[[Prompt], str] | None = None
     """What is said to a summary prompt, in place of the queue."""
 
@@ -68,7 +70,7 @@ class QueuedBackend:
                 raise event
             said += 1
             yield event
-        yield Usage(self.count_prompt(prompt), 0, said, 1.0, 100.0, 0)
+        yield Usage(self.count_prompt(prompt), 0, said, self.first_ms, 100.0, 0)
         yield Done("cancelled" if cancel.is_set() else "stop")
 
     def prefill(self, prompt: Prompt, cancel: threading.Event) -> int:

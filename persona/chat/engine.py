@@ -351,6 +351,7 @@ class Engine:
                     yield event
                 elif isinstance(event, Usage):
                     recorder.usage = event
+                    self._manager.pace.note(event)
                 elif isinstance(event, Done):
                     reason = event.reason
         finally:

@@ -17,6 +17,7 @@ from persona.chat.card import PersonaCard
 from persona.chat.fact_book import FactBook
 from persona.chat.folding import Folder, Interrupted, Job
 from persona.chat.layout import HistoryTurn, Scene, build, example_lines, memory_lines
+from persona.chat.pace import Pace
 from persona.chat.store import SessionStore, Turn
 from persona.config import Compression, Settings
 
@@ -120,6 +121,7 @@ class ConversationManager:
         self._card = card
         self._folding = threading.Lock()
         self.counter = TokenCounter(backend)
+        self.pace = Pace(settings.memory.patience_seconds)
         self._folder = Folder(sessions, backend, self.counter, facts)
 
     def plan(self, draft: Draft) -> Plan:
@@ -219,7 +221,7 @@ class ConversationManager:
             window_of(info),
             base=self.counter.prompt(build(bare)),
             reply=draft.reply_tokens,
-            memory=readable(info, draft.memory_tokens) + draft.style_tokens,
+            memory=self.pace.affords(readable(info, draft.memory_tokens) + draft.style_tokens),
         )
         return whole if draft.compression == "off" else replace(whole, most_history=self._chat.history_tokens)
 
