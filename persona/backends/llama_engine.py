@@ -15,8 +15,9 @@ What is mended here:
 import contextlib
 import ctypes
 import logging
+import math
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,8 @@ class LlamaEngine(llama_cpp.llama.Llama):  # type: ignore[misc]
 
     _aborting: Callable[[], bool] | None = None
 
+    _barred: tuple[int, ...] = ()
+
     @property
     def model_params(self) -> Any:
         """The parameters of loading, as handed to the engine."""
@@ -108,6 +111,21 @@ class LlamaEngine(llama_cpp.llama.Llama):  # type: ignore[misc]
             raise Aborted from None
         finally:
             self.evaluated += max(0, self.n_tokens - before)
+
+    def generate(
+        self, tokens: Sequence[int], *, barred: tuple[int, ...] = (), **sampling: Any
+    ) -> Generator[int, None, None]:
+        """Token ids without end after `tokens`, none `barred`. sampling: as `Llama.generate` takes it."""
+        self._barred = barred
+        yield from super().generate(tokens, **sampling)
+
+    def sample(self, *, idx: int | None = None, **sampling: Any) -> int:
+        """The next token: what is barred has lost its score before anything else looks at it."""
+        scores = lib.llama_get_logits_ith(self.ctx, -1 if idx is None else idx - self.n_tokens)
+        for token in self._barred:
+            scores[token] = -math.inf
+        drawn: int = super().sample(idx=idx, **sampling)
+        return drawn
 
     @contextlib.contextmanager
     def abort_when(self, asked: Callable[[], bool]) -> Iterator[None]:

@@ -44,8 +44,10 @@ class TokenEngine(Protocol):
         """Evaluate what of `tokens` is not yet live, so that a prompt beginning with them starts there."""
         ...
 
-    def generate(self, tokens: Sequence[int], **sampling: Any) -> Generator[int, None, None]:
-        """Token ids without end after `tokens`; closing it ends it."""
+    def generate(
+        self, tokens: Sequence[int], *, barred: tuple[int, ...] = (), **sampling: Any
+    ) -> Generator[int, None, None]:
+        """Token ids without end after `tokens`, none of them `barred`; closing it ends it."""
         ...
 
     def set_seed(self, seed: int) -> None:
@@ -92,6 +94,9 @@ class LocalBackend:
         self._pieces = dict(pieces)
         self._lock = threading.Lock()
         self._closing = threading.Event()
+        opening = encode(OPEN, True)
+        self._opening = tuple(opening) if len(opening) == 1 else ()
+        """What opens a thought, where the model has a token for it: barred from replies without thinking."""
 
     @property
     def info(self) -> ModelInfo:
@@ -161,7 +166,7 @@ class LocalBackend:
         )
         decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
         before = self._engine.evaluated
-        source = self._draw(tokens, sampling)
+        source = self._draw(tokens, sampling, barred=() if prompt.thinking else self._opening)
         token: int | None = None
         try:
             with self._prefilling(cancel):
@@ -189,7 +194,9 @@ class LocalBackend:
         yield from splitter.finish()
         reply.stable_tokens = self._stable_tokens(prompt, tokens)
 
-    def _draw(self, tokens: list[int], sampling: Sampling) -> Generator[int, None, None]:
+    def _draw(
+        self, tokens: list[int], sampling: Sampling, *, barred: tuple[int, ...]
+    ) -> Generator[int, None, None]:
         """Token ids without end; nothing is evaluated before the first is asked for."""
         self._engine.set_seed(secrets.randbits(32) if sampling.seed is None else sampling.seed)
         source: Generator[int, None, None] = self._engine.generate(
@@ -201,6 +208,7 @@ class LocalBackend:
             presence_penalty=sampling.presence_penalty,
             repeat_penalty=sampling.repeat_penalty,
             grammar=self._engine.grammar(sampling.schema) if sampling.schema else None,
+            barred=barred,
         )
         return source
 

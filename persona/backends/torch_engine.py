@@ -90,8 +90,10 @@ class TorchEngine:
             self._keep(keep)
             self._evaluate(tokens[len(self._live) :])
 
-    def generate(self, tokens: Sequence[int], **sampling: Any) -> Generator[int, None, None]:
-        """Token ids without end after `tokens`. sampling: as `Llama.generate` takes it."""
+    def generate(
+        self, tokens: Sequence[int], *, barred: tuple[int, ...] = (), **sampling: Any
+    ) -> Generator[int, None, None]:
+        """Token ids without end after `tokens`, none `barred`. sampling: as `Llama.generate` takes it."""
         warp, presence = _processors(sampling), float(sampling.get("presence_penalty") or 0)
         greedy = not sampling.get("temp")
         said: list[int] = []
@@ -99,7 +101,8 @@ class TorchEngine:
         self._keep(min(shared_prefix(self._live, tokens), len(tokens) - 1))
         logits = self._evaluate(tokens[len(self._live) :])
         while True:
-            scores = logits.float().cpu().unsqueeze(0)
+            scores = logits.float().cpu().unsqueeze(0).clone()
+            scores[0, list(barred)] = -torch.inf
             if presence and said:
                 scores[0, list(set(said))] -= presence
             context = torch.tensor([[*tokens, *said]])

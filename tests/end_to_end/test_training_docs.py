@@ -27,7 +27,7 @@ def talk(file: Path) -> Path:
     """Twelve days of a chat."""
     lines = []
     for n in range(12):
-        day = f"{n + 1:02}/03/2026"
+        day = f"{n + 10:02}/03/2026"  # beyond the twelfth: no month
         lines += [
             f"[{day}, 09:00:00] Lena Weber: Where did parcel number {n} go, the one for the {n}th floor?",
             f"[{day}, 09:01:00] Mira Sol: parcel {n} went to Quintaberg with aunt Odila and her bag",
