@@ -326,6 +326,7 @@ def with_atheris(minutes: float, begin: list[Files], seed: int, kept: Path, scra
         f"-max_total_time={int(minutes * 60)}",
         f"-max_len={LARGEST}",
         f"-seed={seed + 1}",
+        f"-artifact_prefix={kept}/",
         "-verbosity=1",
     ]
     atheris.Setup([sys.argv[0], *limits, str(corpus)], one, custom_mutator=change)
