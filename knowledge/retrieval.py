@@ -60,7 +60,7 @@ WEAK_BUT_HELD = 1.4
 """The bound where the words are held: a single word may be held by chance ("Which phone do you use?"). Chosen
 as `WEAK` is, on a plateau from 1.24 to 1.48."""
 
-_AMONG_FEW = 0.45
+_AMONG_FEW = 0.52
 """How far the best match of a small archive counts as standing out: there is nothing to hold it against."""
 
 _ASKING = re.compile(

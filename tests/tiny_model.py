@@ -50,7 +50,8 @@ def write_scripted_qwen3(path: Path, script: Sequence[str | bytes], *, endless: 
     It looks at the last token only, and a prompt ends with a newline; so no token may come twice, and a
     newline not at all. A text that is no token yet becomes one, so whole phrases are fine; one byte of
     a letter is given as `bytes`. End with `<|im_end|>` for a reply that stops. At most 60 tokens.
-    With `endless` the script begins again on a new line, for tests that stop a reply.
+    With `endless` the script begins again on a new line, for tests that stop a reply. Where it must not
+    think, it begins with what follows the thought.
 
         write_scripted_qwen3(path, ["<think>", "Porto?", "</think>", "In", " Porto.", "<|im_end|>"])
     """
@@ -77,6 +78,9 @@ def write_scripted_qwen3(path: Path, script: Sequence[str | bytes], *, endless: 
     for place, (token, following) in enumerate(pairwise([*chain, chain[0]] if endless else chain)):
         weights["token_embd.weight"][tokens.index(token), place] = 1
         weights["output.weight"][tokens.index(following), place] = 10
+    if chain[1] == "<think>" and "</think>" in chain:
+        said = chain[chain.index("</think>") + 1]
+        weights["output.weight"][tokens.index(said), 0] = 5
     return _write(path, "tiny scripted qwen3", tokens, normal, merges, weights)
 
 

@@ -397,9 +397,10 @@ def test_thinking_and_text_come_apart(scripted: Scripted) -> None:
 
 
 def test_no_thought_is_opened_where_none_was_asked_for(scripted: Scripted) -> None:
-    """The script's first word cannot come, so that both tokens are heard: none is spent in hiding."""
-    thought, said, _ = both_channels(scripted(SCRIPT), False, max_tokens=2)
-    assert (thought, len(said)) == ("", 2)
+    """Both tokens are heard: none is spent on a thought in hiding."""
+    held = scripted(SCRIPT)
+    assert both_channels(held, False) == ("", "In Portó, 東京!", Done("stop"))
+    assert both_channels(held, False, max_tokens=2) == ("", "In Portó", Done("length"))
 
 
 def test_a_model_that_does_not_think_just_answers(scripted: Scripted) -> None:
