@@ -6,6 +6,7 @@ nuts") there is no attribute, and nothing is ever superseded by a guess. English
 Knows nothing of where facts are kept.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -40,9 +41,11 @@ class Statement:
 class Fact:
     """A statement with its proof. subject: who told it of themselves, None for the owner.
 
-    sources: ids of the messages that prove it. told_at: when it was told, from when it holds.
-    valid_until, superseded_by: when it was told otherwise, and by which fact; None while it holds.
-    corrects: the fact it was written in place of. pinned: whether it is shown in every chat.
+    sources: ids of what proves it: a turn of a chat, with session_id and number; messages of the archive,
+    with "" and 0. quotes: their words, where these are not `text`. told_at: when it was told; since: from
+    when it holds, where that was told. valid_until, superseded_by: when it ended or was told otherwise, and
+    by which fact; None while it holds. corrects: the fact it was written in place of. pinned: whether it is
+    shown in every chat. model: the name of the one that found it, "" for rules and the user.
     """
 
     id: str
@@ -60,6 +63,9 @@ class Fact:
     superseded_by: str | None = None
     corrects: str | None = None
     pinned: bool = False
+    model: str = ""
+    since: datetime | None = None
+    quotes: tuple[str, ...] = ()
 
     def is_about(self, name: str, owner: str) -> bool:
         """Whether `name` told it (`owner` is the owner's name), or stands in it as a whole word."""
@@ -76,16 +82,17 @@ class Fact:
             "attribute": self.attribute,
             "text": self.dated,
             "told_at": self.told_at.isoformat(),
-            "valid_from": self.told_at.isoformat(),
+            "valid_from": (self.since or self.told_at).isoformat(),
             "valid_until": self.valid_until.isoformat() if self.valid_until else None,
             "superseded_by": self.superseded_by,
             "corrects": self.corrects,
             "pinned": self.pinned,
             "confidence": self.confidence,
             "origin": self.origin,
+            "model": self.model or None,
             "sources": [
-                {"id": source, "session": self.session_id, "turn": self.number, "text": self.text}
-                for source in self.sources
+                {"id": source, "session": self.session_id or None, "turn": self.number or None, "text": quote}
+                for source, quote in zip(self.sources, self.quotes or (self.text,), strict=True)
             ],
         }
 
@@ -110,20 +117,33 @@ def statements(text: str, now: datetime) -> list[Statement]:
 
 def in_force(facts: Sequence[Fact]) -> list[Fact]:
     """`facts`, oldest first, with what each was superseded by: its correction, or the next on the same
-    attribute of the same subject. Nothing stored is changed, so that taking one away brings back the one
-    before."""
+    attribute of the same subject; what a model picked out supersedes nothing that is surer. Nothing stored is
+    changed, so that taking one away brings back the one before."""
     following: dict[tuple[str | None, str], Fact] = {}
+    guessed: dict[tuple[str | None, str], Fact] = {}
     corrected = {fact.corrects: fact for fact in facts if fact.corrects}
     found: list[Fact] = []
     for fact in reversed(facts):
         newer = corrected.get(fact.id)
         if fact.attribute is not None:
-            newer = newer or following.get((fact.subject, fact.attribute))
-            following[fact.subject, fact.attribute] = fact
+            about = fact.subject, fact.attribute
+            if fact.origin == "model":
+                newer = newer or guessed.get(about)
+                guessed[about] = fact
+            else:
+                newer = newer or following.get(about)
+                following[about] = guessed[about] = fact
         if newer is not None:
-            fact = replace(fact, valid_until=newer.told_at, superseded_by=newer.id)
+            until = fact.valid_until or newer.told_at
+            fact = replace(fact, valid_until=until, superseded_by=newer.id)
         found.append(fact)
     return found[::-1]
+
+
+def hashed_id(*parts: str | None) -> str:
+    """The id of a fact, made of what it is known by."""
+    made_of = "\n".join(map(str, parts))
+    return f"f-{hashlib.sha256(made_of.encode()).hexdigest()[:10]}"
 
 
 def cues(attribute: str | None) -> Iterable[str]:
@@ -152,7 +172,7 @@ _NAMED_THINGS = (
 _A_THING = r"(?P<of>(?!name\b)[\w-]+(?: [\w-]+){0,2}?)"
 _IS = r"(?:\s+(?:is|was|are|will be)|['’]s|:)\s+(?:now\s+|still\s+)?"
 _I = r"\b(?:i|we)"
-_PLACE = r"(?!the\b|a\b|an\b|my\b|our\b|another\b|bed\b)\w"
+_PLACE = r"(?!(?:the|a|an|my|our|another|bed|fear|peace|hope)\b)\w"
 
 
 def _rule(pattern: str, attribute: str) -> tuple[re.Pattern[str], str]:

@@ -82,19 +82,24 @@ def planned(archive: Archive, what: What, value: str, *, mentions: bool) -> Forg
     )
 
 
-def begin(archive: Archive, plan: Forgetting) -> None:
-    """Take the messages out of the archive, keep them from coming back, and note what else has to go."""
+def begin(archive: Archive, plan: Forgetting) -> int:
+    """Take the messages out of the archive, keep them from coming back, and note what else has to go.
+
+    Returns how many facts went with the messages that proved them.
+    """
     archive.rows("PRAGMA secure_delete = ON")
     with archive.writing() as db:
         db.execute("CREATE TEMP TABLE IF NOT EXISTS going (id TEXT PRIMARY KEY)")
         db.execute("DELETE FROM going")
         db.executemany("INSERT OR IGNORE INTO going VALUES (?)", [(id,) for id in plan.messages])
         _leave_tombstones(db, plan)
+        facts = _facts(db)
         _take_out(db, plan)
         db.execute("DELETE FROM going")
         note = json.dumps(asdict(plan), ensure_ascii=False)
         db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_NOTE, note))
         touch(db)
+        return facts - _facts(db)
 
 
 def unfinished(archive: Archive) -> Forgetting | None:
@@ -170,6 +175,10 @@ def _take_out(db: sqlite3.Connection, plan: Forgetting) -> None:
     _unname(db, plan)
 
 
+def _facts(db: sqlite3.Connection) -> int:
+    return int(db.execute("SELECT COUNT(*) FROM facts").fetchone()[0])
+
+
 def _opened(db: sqlite3.Connection) -> list[tuple[int, str]]:
     """Conversations that are one thread, as of mail: the subject is the words of who began it."""
     return db.execute(
@@ -186,6 +195,12 @@ def _unname(db: sqlite3.Connection, plan: Forgetting) -> None:
     if not plan.names:
         return
     naming = plan.naming()
+    if plan.with_mentions:
+        # a correction may name them where no message does
+        told = db.execute("SELECT key, subject || ' ' || dated FROM facts").fetchall()
+        db.executemany(
+            "DELETE FROM facts WHERE key = ?", [(key,) for key, said in told if naming.search(said)]
+        )
     places = db.execute("SELECT key, name FROM conversations").fetchall()
     named = [(FORGOTTEN, key) for key, name in places if naming.search(name)]
     db.executemany("UPDATE conversations SET name = ? WHERE key = ?", named)
@@ -202,7 +217,15 @@ Chosen = tuple[Sequence[int], Sequence[tuple[int, str]]]
 
 
 def _by_id(archive: Archive, value: str) -> Chosen:
-    found = [key for (key,) in archive.rows("SELECT key FROM messages WHERE id = ?", (value,))]
+    """One message, or those that prove a fact of that id."""
+    found = [
+        key
+        for (key,) in archive.rows(
+            "SELECT key FROM messages WHERE id = ?1 UNION"
+            " SELECT p.message FROM proofs p JOIN facts f ON f.key = p.fact WHERE f.id = ?1",
+            (value,),
+        )
+    ]
     return _some(found, f"there is no message `{value}`", "`persona messages --json` shows the ids"), ()
 
 

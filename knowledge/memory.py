@@ -9,8 +9,10 @@ from typing import Any
 
 from knowledge import forgetting, import_log, people, voice
 from knowledge.archive import Archive, identities, moment
+from knowledge.archive_facts import ArchiveFacts
 from knowledge.embedding import Embedder
 from knowledge.embedding_process import EmbeddingProcess
+from knowledge.facts import Fact
 from knowledge.forgetting import Forgetting, What
 from knowledge.import_log import LoggedProblem
 from knowledge.importers import registry
@@ -210,6 +212,15 @@ class MemoryStore:
             "pending_embeddings": self._index.pending(),
         }
 
+    @property
+    def facts(self) -> ArchiveFacts:
+        """What messages state, as rules or a model found it."""
+        return ArchiveFacts(self._archive)
+
+    def pinned_facts(self) -> list[Fact]:
+        """Those that are shown in every chat; opens nothing that is not there yet."""
+        return self.facts.pinned() if self._opened or self._file.exists() else []
+
     # People
 
     def owner(self) -> Owner | None:
@@ -243,9 +254,10 @@ class MemoryStore:
         """What forgetting would take; nothing is changed. Raises ArchiveError when there is no such thing."""
         return forgetting.planned(self._archive, what, value, mentions=mentions)
 
-    def begin_forgetting(self, plan: Forgetting) -> None:
-        """Take it out of the archive, and note what else has to go until `finish_forgetting`."""
-        forgetting.begin(self._archive, plan)
+    def begin_forgetting(self, plan: Forgetting) -> int:
+        """Take it out of the archive, and note what else has to go until `finish_forgetting`; returns how
+        many facts went."""
+        return forgetting.begin(self._archive, plan)
 
     def unfinished_forgetting(self) -> Forgetting | None:
         """What was begun and not brought to its end, as after a kill."""

@@ -102,6 +102,46 @@ MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE tombstones (hash BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
     """,
+    # 4: facts stated in messages, and who has read which message for them (`rules`, or a model's name).
+    # Which of two facts is in force is worked out when they are read: nothing is overwritten, and taking one
+    # away brings back the one before. A fact goes with any message that proves it, and when its text changes.
+    # teller: whose account stated it of themselves, null where somebody else did; subject: whom it is about.
+    """
+    CREATE TABLE facts (
+        key INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        teller INTEGER REFERENCES identities (key) ON DELETE CASCADE,
+        subject TEXT NOT NULL,
+        attribute TEXT,
+        text TEXT NOT NULL,
+        dated TEXT NOT NULL,
+        since INTEGER,
+        until INTEGER,
+        confidence REAL NOT NULL,
+        origin TEXT NOT NULL,
+        model TEXT NOT NULL DEFAULT '',
+        corrects TEXT,
+        pinned INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE proofs (
+        message INTEGER NOT NULL REFERENCES messages (key) ON DELETE CASCADE,
+        fact INTEGER NOT NULL REFERENCES facts (key) ON DELETE CASCADE,
+        PRIMARY KEY (message, fact)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX proofs_of_fact ON proofs (fact);
+    CREATE TABLE readings (
+        message INTEGER NOT NULL REFERENCES messages (key) ON DELETE CASCADE,
+        reader TEXT NOT NULL,
+        PRIMARY KEY (message, reader)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TRIGGER proof_gone AFTER DELETE ON proofs BEGIN
+        DELETE FROM facts WHERE key = old.fact;
+    END;
+    CREATE TRIGGER proof_changed AFTER UPDATE OF text ON messages WHEN old.text <> new.text BEGIN
+        DELETE FROM proofs WHERE message = new.key;
+        DELETE FROM readings WHERE message = new.key;
+    END;
+    """,
 )
 
 

@@ -9,7 +9,7 @@ import re
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TEMPLATE_TOKEN = re.compile(
-    r"<(\|[^<>|\n]{1,40}\||/?(?:think|tool_call|tool_response|memories|turns)\s*)>", re.IGNORECASE
+    r"<(\|[^<>|\n]{1,40}\||/?(?:think|tool_call|tool_response|memories|messages|turns)\s*)>", re.IGNORECASE
 )
 
 

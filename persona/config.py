@@ -98,6 +98,10 @@ class MemorySettings(_Section):
     """Longest time that reading memories may take, by the speed of the turns before: a slow machine is shown
     fewer of them; 0 shows as many everywhere."""
 
+    model_facts: bool = False
+    """Let the model, too, look for facts in turns that were folded, at idle time; what its turn does not hold
+    is dropped. Facts that rules find are kept in any case."""
+
     style_tokens: int = Field(default=0, ge=0, le=1000)
     """Most tokens of your own replies to similar messages, shown as examples of how you write; 0 for none."""
 

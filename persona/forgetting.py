@@ -5,7 +5,7 @@ nothing that was done.
 """
 
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from persona import paths, training_sets, whole_file
@@ -43,8 +43,9 @@ def forget(memory: "MemoryStore", sessions: "SessionStore", plan: "Forgetting") 
 
     Raises a PersonaError while another program holds a store; `resume` then goes on.
     """
-    memory.begin_forgetting(plan)
-    return _everywhere(memory, sessions, plan)
+    facts = memory.begin_forgetting(plan)
+    done = _everywhere(memory, sessions, plan)
+    return replace(done, facts=done.facts + facts)
 
 
 def resume(memory: "MemoryStore", sessions: "SessionStore") -> Forgotten | None:

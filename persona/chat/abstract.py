@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from knowledge.text import one_line, prompt_safe
-from persona.backends.base import Backend, ChatMessage, Done, Prompt, TextDelta
+from persona.backends.base import Backend, ChatMessage, Prompt
+from persona.chat.asking import said
 from persona.chat.budget import window_of
 from persona.chat.lines import speaker_of
 from persona.chat.turns import Turn
@@ -32,8 +33,8 @@ _SEED = 0
 
 def summary_prompt(turns: Sequence[Turn]) -> Prompt:
     """What the model is asked for a summary of `turns`."""
-    said = "\n".join(f"(turn {t.number}) {speaker_of(t)}: {_inline(t.text)}" for t in turns)
-    asked = f"<turns>\n{said}\n</turns>\n{_ASK}"
+    lines = "\n".join(f"(turn {t.number}) {speaker_of(t)}: {_inline(t.text)}" for t in turns)
+    asked = f"<turns>\n{lines}\n</turns>\n{_ASK}"
     return Prompt((ChatMessage("system", INSTRUCTION), ChatMessage("user", asked)))
 
 
@@ -50,13 +51,7 @@ def write(backend: Backend, turns: Sequence[Turn], tokens: int, cancel: threadin
     if not shown:
         return ""
     sampling = replace(backend.default_sampling(False), max_tokens=tokens, seed=_SEED)
-    said, reason = [], "cancelled"
-    for event in backend.stream(summary_prompt(shown), sampling, cancel):
-        if isinstance(event, TextDelta):
-            said.append(event.text)
-        elif isinstance(event, Done):
-            reason = event.reason
-    return None if reason == "cancelled" else "".join(said)
+    return said(backend, summary_prompt(shown), sampling, cancel)
 
 
 def _inline(text: str) -> str:

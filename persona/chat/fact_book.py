@@ -4,13 +4,12 @@ They live in the session store, not in the archive: a fact and its proof are wri
 transaction, and a chat can remember what it was told while the archive is switched off.
 """
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from knowledge.facts import UNSURE, Fact, Statement, in_force, statements, tells
+from knowledge.facts import UNSURE, Fact, Statement, hashed_id, in_force, statements, tells
 from knowledge.reldates import resolved
 from knowledge.sentences import sentences
 from knowledge.text import one_line, printable
@@ -40,8 +39,8 @@ class FactBook:
         ]
         self.add(found)
 
-    def learn_lines(self, lines: Iterable[Line], turns: Sequence[Turn]) -> None:
-        """Write down what a model picked out of the users' `turns`: sentences of theirs, word for word,
+    def learn_lines(self, lines: Iterable[Line], turns: Sequence[Turn], model: str) -> None:
+        """Write down what `model` picked out of the users' `turns`: sentences of theirs, word for word,
         in lines that cite one exchange each. What is known of a sentence already stays as it is."""
         picked = {
             (line.numbers[0], line.text) for line in lines if line.speaker == USER and not line.numbers[1:]
@@ -55,22 +54,60 @@ class FactBook:
                 if turn.role == "user"
                 for said in sentences(turn.text)
                 if (number, one_line(said)) in picked and (turn.id, said) not in known and tells(said)
-            ]
+            ],
+            model,
         )
 
-    def add(self, found: Sequence[tuple[Turn, Statement]]) -> None:
-        """Write down statements, each with the turn that proves it."""
+    def unread(self, session_id: str, model: str) -> list[Turn]:
+        """What users said in folded turns of a chat that `model` has not read for facts, oldest first."""
+        folded = {t for summary in self._sessions.all_summaries(session_id) for t in summary.turn_ids}
+        rows = self._sessions.rows("SELECT turn FROM readings WHERE reader = ?", (model,))
+        wanted = folded - {row["turn"] for row in rows}
+        return [t for t in self._sessions.turns(session_id) if t.role == "user" and t.id in wanted]
+
+    def learn_read(self, turns: Sequence[Turn], found: Sequence[tuple[str, str]], model: str) -> None:
+        """Write down what `model` picked out of these turns, as turn ids and sentences of theirs, and that it
+        read them. What is known of a sentence already stays as it is."""
+        said = {turn.id: turn for turn in turns}
+        known = {(fact.sources[0], fact.text) for fact in self.told(turns[0].session_id)}
+        picked = [
+            (
+                said[id],
+                Statement(text, resolved(text, said[id].created_at.astimezone()), None, UNSURE, "model"),
+            )
+            for id, text in found
+            if (id, text) not in known
+        ]
+        with self._sessions.writing() as db:
+            self._insert(db, picked, model)
+            db.executemany("INSERT OR IGNORE INTO readings VALUES (?, ?)", [(id, model) for id in said])
+
+    def add(self, found: Sequence[tuple[Turn, Statement]], model: str = "") -> None:
+        """Write down statements, each with the turn that proves it. model: which one found them."""
+        if found:
+            with self._sessions.writing() as db:
+                self._insert(db, found, model)
+
+    def _insert(self, db: sqlite3.Connection, found: Sequence[tuple[Turn, Statement]], model: str) -> None:
         rows = [
-            (_id(turn, s), turn.id, turn.correspondent, s.attribute, s.text, s.dated, s.confidence, s.origin)
+            (
+                _id(turn, s),
+                turn.id,
+                turn.correspondent,
+                s.attribute,
+                s.text,
+                s.dated,
+                s.confidence,
+                s.origin,
+                model,
+            )
             for turn, s in found
         ]
-        if rows:
-            with self._sessions.writing() as db:
-                db.executemany(
-                    "INSERT OR IGNORE INTO facts(id, turn, subject, attribute, text, dated, confidence,"
-                    " origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    rows,
-                )
+        db.executemany(
+            "INSERT OR IGNORE INTO facts(id, turn, subject, attribute, text, dated, confidence, origin,"
+            " model) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
 
     def correct(self, fact_id: str, text: str) -> Fact:
         """Write down what holds in place of a fact, which stays and is superseded. Summaries of its turn
@@ -80,7 +117,7 @@ class FactBook:
             raise SessionError("a correction needs words", "to take the fact away, forget its turn's chat")
         [turn_id] = fact.sources
         dated = resolved(said, fact.told_at.astimezone())
-        new_id = _hashed(fact.id, said)
+        new_id = hashed_id(fact.id, said)
         with self._sessions.writing() as db:
             db.execute(
                 "INSERT OR IGNORE INTO facts(id, turn, subject, attribute, text, dated, confidence, origin,"
@@ -164,6 +201,7 @@ class FactBook:
                     origin=row["origin"],
                     corrects=row["corrects"],
                     pinned=bool(row["pinned"]),
+                    model=row["model"],
                 )
                 for row in rows
             ]
@@ -181,7 +219,7 @@ def copy_facts(db: sqlite3.Connection, turns: Mapping[str, str]) -> None:
     for row in found:
         turn, corrects = turns[row["turn"]], ids.get(row["corrects"])
         ids[row["id"]] = (
-            _hashed(corrects, row["text"]) if corrects else _hashed(turn, row["attribute"], row["text"])
+            hashed_id(corrects, row["text"]) if corrects else hashed_id(turn, row["attribute"], row["text"])
         )
         values = {key: row[key] for key in row.keys() if key != "n"} | {  # noqa: SIM118
             "id": ids[row["id"]],
@@ -196,9 +234,4 @@ def copy_facts(db: sqlite3.Connection, turns: Mapping[str, str]) -> None:
 
 
 def _id(turn: Turn, statement: Statement) -> str:
-    return _hashed(turn.id, statement.attribute, statement.text)
-
-
-def _hashed(*parts: str | None) -> str:
-    made_of = "\n".join(map(str, parts))
-    return f"f-{hashlib.sha256(made_of.encode()).hexdigest()[:10]}"
+    return hashed_id(turn.id, statement.attribute, statement.text)

@@ -204,7 +204,7 @@ class Folder:
         said = by_number(turns)
         proposed = list(dict.fromkeys(parse(text)))
         kept = self._fitting([line for line in proposed if grounded(line, said)], tokens)
-        self._facts.learn_lines(kept, turns)
+        self._facts.learn_lines(kept, turns, self._backend.info.name)
         dropped = len(proposed) - len(kept)
         if kept:
             return kept, dropped, ""

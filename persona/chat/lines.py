@@ -10,22 +10,17 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from knowledge.lexical import fold, terms
+from knowledge.lexical import terms
 from knowledge.reldates import resolved
-from knowledge.stopwords import STOP_WORDS
+from knowledge.support import supported, words
 from knowledge.text import one_line
 from persona.chat.turns import Turn
 
 USER, ME = "user", "me"
 
-SUPPORTED = 0.5
-"""Share of a line's words that its turns must hold, besides all its names and numbers."""
-
 _LINE = re.compile(
     r"\s*[-*•]?\s*\(turns?\s+(\d+(?:\s*,\s*\d+)*)\)\s*(?:(user|me)\s*:)?\s*(\S.*)", re.IGNORECASE
 )
-_WORD = re.compile(r"\w+")
-_MARKED = re.compile(r"\b(?:[A-ZÀ-Þ]\w*|\w*\d\w*)")
 
 Said = Mapping[int, Sequence[Turn]]
 """The turns by the number of their exchange."""
@@ -72,23 +67,16 @@ def grounded(line: Line, said: Said) -> bool:
     """Whether every turn that `line` cites exists, and holds its names, its numbers and most of its words."""
     if not all(number in said for number in line.numbers):
         return False
-    held = _held(line, said)
-    wanted = terms(line.text)
-    marked = {fold(word) for word in _MARKED.findall(line.text)} - STOP_WORDS - {USER}
-    return bool(wanted) and marked <= held and sum(w in held for w in wanted) >= SUPPORTED * len(wanted)
+    return bool(terms(line.text)) and supported(line.text, _held(line, said), besides={USER})
 
 
 def covers(line: Line, sentence: str) -> bool:
     """Whether `line` tells what `sentence` tells: its names, its numbers and most of its words."""
-    words = {fold(word) for word in _WORD.findall(line.text)}
-    marked = {fold(word) for word in _MARKED.findall(sentence)} - STOP_WORDS
-    wanted = terms(sentence)
-    return marked <= words and sum(w in words for w in wanted) >= SUPPORTED * len(wanted)
+    return supported(sentence, words([line.text]))
 
 
 def _held(line: Line, said: Said) -> set[str]:
     """The words said in the turns a line cites, by its speaker, relative dates resolved."""
     cited = (t for number in line.numbers for t in said[number])
     spoken = [t for t in cited if line.speaker is None or speaker_of(t) == line.speaker]
-    texts = (resolved(t.text, t.created_at.astimezone()) for t in spoken)
-    return {fold(word) for text in texts for word in _WORD.findall(text)}
+    return words(resolved(t.text, t.created_at.astimezone()) for t in spoken)

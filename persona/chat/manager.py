@@ -14,6 +14,7 @@ from knowledge.records import Memory
 from persona.backends.base import Backend, Prompt
 from persona.chat.budget import Budget, TokenCounter, readable, share, window_of
 from persona.chat.card import PersonaCard
+from persona.chat.extracting import TurnReader
 from persona.chat.fact_book import FactBook
 from persona.chat.folding import Folder, Interrupted, Job
 from persona.chat.layout import HistoryTurn, Scene, build, example_lines, memory_lines
@@ -123,6 +124,7 @@ class ConversationManager:
         self.counter = TokenCounter(backend)
         self.pace = Pace(settings.memory.patience_seconds)
         self._folder = Folder(sessions, backend, self.counter, facts)
+        self._reader = TurnReader(facts, backend) if settings.memory.model_facts else None
 
     def plan(self, draft: Draft) -> Plan:
         """Choose what the prompt shows besides its memories; folds first when it would not fit.
@@ -172,11 +174,14 @@ class ConversationManager:
         return self.counter.texts(example_lines(examples)) if examples else 0
 
     def idle_fold(self, draft: Draft, cancel: threading.Event) -> None:
-        """Fold when the history is above the high mark; nothing is folded when `cancel` is set meanwhile."""
+        """Fold when the history is above the high mark; nothing is folded when `cancel` is set meanwhile.
+        Where the settings want it, the model reads folded turns for facts then."""
         budget = self._budget(draft, self._scene(draft))
         if draft.compression != "off" and self._load(draft) > self._chat.high_mark * budget.history:
             with suppress(Interrupted):
                 self.fold(draft, budget, cancel)
+        if self._reader is not None and draft.session_id and not cancel.is_set():
+            self._reader.read(draft.session_id, cancel)
 
     def fold(self, draft: Draft, budget: Budget, cancel: threading.Event | None = None) -> None:
         """Fold the oldest turns down to the low mark in one batch; the newest one always stays.

@@ -60,9 +60,8 @@ def open_engine(
         resolve(settings.model.name)
     memory = open_memory(settings)
     sessions = open_sessions()
-    pinned = [
-        f.dated for f in FactBook(sessions).told() if f.pinned and not f.superseded_by and not f.subject
-    ]
+    told = [*memory.pinned_facts(), *(fact for fact in FactBook(sessions).told() if fact.pinned)]
+    pinned = [fact.dated for fact in told if not fact.superseded_by and not fact.subject]
     return Engine(
         memory=memory,
         sessions=sessions,

@@ -178,6 +178,18 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         "where the correspondent writes",
         "ALTER TABLE turns ADD COLUMN channel TEXT;",
     ),
+    (
+        # So that no turn is put before a model twice, also after a kill: written with what it found there.
+        "which model read which turn for facts",
+        """
+        CREATE TABLE readings (
+            turn TEXT NOT NULL REFERENCES turns(id) ON DELETE CASCADE,
+            reader TEXT NOT NULL,
+            PRIMARY KEY (turn, reader)
+        ) WITHOUT ROWID;
+        ALTER TABLE facts ADD COLUMN model TEXT NOT NULL DEFAULT '';
+        """,
+    ),
 )
 
 

@@ -37,6 +37,8 @@ def forget(
 ) -> None:
     """Forget a message, a fact, a person, a conversation or a source, for good and in every store.
 
+    With a fact goes what proves it: its sentence in a chat, its messages in the archive.
+
     It does not come back with the next import. What an adapter has learned from it stays in the adapter;
     those are named. With nothing named, a forgetting that was cut short is brought to its end.
     """
@@ -54,7 +56,7 @@ def forget(
         done = forgetting.resume(memory, sessions)
         if done is not None:
             note("a forgetting that was cut short is now done")
-        if id is not None and id.startswith("f-"):
+        if id is not None and id.startswith("f-") and memory.facts.get(id) is None:
             _forget_fact(sessions, id, yes=yes, as_json=as_json)
             return
         if given:

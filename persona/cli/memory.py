@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from persona.cli.facts import correct, facts, owner_name, pin
 from persona.cli.forget import forget
 from persona.cli.options import Instant
 from persona.cli.output import emit, json_option, note, progress, say, table
@@ -17,7 +18,6 @@ from persona.errors import PersonaError
 from persona.whole_file import replacing
 
 if TYPE_CHECKING:
-    from knowledge.facts import Fact
     from knowledge.records import Memory
 
 _CHARACTERS_A_TOKEN = 4
@@ -29,6 +29,9 @@ def memory() -> None:
 
 
 memory.add_command(forget)
+memory.add_command(facts)
+memory.add_command(pin)
+memory.add_command(correct)
 
 
 @memory.command()
@@ -67,82 +70,20 @@ def estimated_tokens(memories: "Sequence[Memory]") -> int:
 
 
 @memory.command()
-@click.option("--about", metavar="NAME", help="Only what was told by, or names, this person.")
-@click.option("--all", "outdated", is_flag=True, help="In the table: those superseded, too.")
-@json_option
-def facts(about: str | None, outdated: bool, as_json: bool) -> None:
-    """Show the facts told in chats, each with the turn that proves it."""
-    with open_memory() as store:
-        owner = store.owner()
-    name = owner.name if owner else "owner"
-    with open_sessions() as chats:
-        from persona.chat.fact_book import FactBook
-
-        found = [f for f in FactBook(chats).told() if about is None or f.is_about(about, name)]
-    if as_json:
-        emit([f.as_json(name) for f in found])
-        return
-    rows = [
-        (f"{f.id} (pinned)" if f.pinned else f.id, f"{f.told_at.astimezone():%Y-%m-%d}", f.subject or name,
-         f.dated, f"{f.session_id} turn {f.number}", f"{f.confidence:.1f} {f.origin}", f.superseded_by)
-        for f in found
-        if outdated or f.superseded_by is None
-    ]  # fmt: skip
-    if rows:
-        table(["id", "told", "by", "what", "proof", "confidence", "superseded by"], rows)
-    else:
-        note("no facts yet: they come from what you tell of yourself in a chat")
-
-
-@memory.command()
-@click.argument("id")
-@click.option("--off", is_flag=True, help="Pin it no more.")
-@json_option
-def pin(id: str, off: bool, as_json: bool) -> None:
-    """Have a fact shown to the twin in every chat, whatever is asked."""
-    with open_sessions() as chats:
-        from persona.chat.fact_book import FactBook
-
-        _show_fact(FactBook(chats).pin(id, pinned=not off), as_json)
-
-
-@memory.command()
-@click.argument("id")
-@click.argument("text")
-@json_option
-def correct(id: str, text: str, as_json: bool) -> None:
-    """Say what holds in place of a fact; the fact itself stays to be seen, superseded."""
-    with open_sessions() as chats:
-        from persona.chat.fact_book import FactBook
-
-        _show_fact(FactBook(chats).correct(id, text), as_json)
-
-
-def _show_fact(fact: "Fact", as_json: bool) -> None:
-    if as_json:
-        with open_memory() as store:
-            owner = store.owner()
-        emit(fact.as_json(owner.name if owner else "owner"))
-    else:
-        say(f"{fact.id}{' (pinned)' if fact.pinned else ''}: {fact.dated}")
-
-
-@memory.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 def export(file: Path) -> None:
     """Write all that is known into FILE, one JSON object a line: every message, then {"fact": …} for each.
 
     The messages can be imported again, in another home too. Nobody but you can read the file.
     """
-    with open_memory() as store:
-        owner = store.owner()
+    from persona.facts import Facts
+
+    with open_memory() as store, open_sessions() as chats:
         lines = [
             {**message_row(m), "author_id": m.author_id} for m in store.messages(limit=None, include_all=True)
         ]
-    with open_sessions() as chats:
-        from persona.chat.fact_book import FactBook
-
-        told = [{"fact": f.as_json(owner.name if owner else "owner")} for f in FactBook(chats).told()]
+        name = owner_name(store)
+        told = [{"fact": fact.as_json(name)} for fact in Facts(store, chats).told()]
     _write_privately(file, [*lines, *told])
     note(f"written: {file}, {len(lines):,} messages and {len(told):,} facts")
 

@@ -22,7 +22,9 @@ _FOLD_EVERY = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _First:
+class First:
+    """One question: seconds to its first token, and what the backend counted."""
+
     seconds: float
     usage: Usage
 
@@ -40,7 +42,7 @@ def measure(
         found = []
         for run in range(runs):
             engine.idle(session_id)
-            found.append(_first_token(engine, session_id, run))
+            found.append(ask(engine, session_id, run))
         ttft = statistics.median(one.seconds for one in found) * 1000
         rows.append(
             {
@@ -69,7 +71,7 @@ def _construct(engine: Engine, turns: int) -> str:
     return session.id
 
 
-def _first_token(engine: Engine, session_id: str, run: int) -> _First:
+def ask(engine: Engine, session_id: str, run: int) -> First:
     """One question, deleted afterwards; every run is on another day, so that none finds its message in
     the cache from the one before."""
     request = TurnRequest(
@@ -95,4 +97,4 @@ def _first_token(engine: Engine, session_id: str, run: int) -> _First:
     asked = next(t for t in reversed(engine.sessions.turns(session_id)) if t.role == "user")
     engine.sessions.delete_turn(asked.id)
     assert usage is not None
-    return _First(seconds, usage)
+    return First(seconds, usage)
