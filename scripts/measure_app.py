@@ -6,8 +6,10 @@
 `echo`, `chat` and `stream` drive the real app through its own event loop, in a terminal of 100 by 30; `paint`
 starts programs in tmux. The model of the first three is a scripted engine that says 30 tokens a second, so
 that nothing but the app is measured; the store and, for `echo`, the archive whose messages are embedded
-meanwhile (in the child process that does it in real life) are the real ones. Prints one JSON document;
-wants a quiet machine. Peers: a folder with a virtual environment for each, named as its package (their
+meanwhile (in the child process that does it in real life) are the real ones. A key or a turn of the wheel is
+timed until the app hands over the frame that shows it, written out as the terminal gets it; the wheel turns
+25 times a second whether the app keeps up or not. Prints one JSON document; wants a quiet machine; fails
+where a frame does not come. Peers: a folder with a virtual environment for each, named as its package (their
 versions of Textual differ); those that are not there are left out:
 
     for p in elia-chat oterm parllama; do python -m venv peers/$p && peers/$p/bin/pip install $p; done
@@ -28,10 +30,13 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from textual._compositor import CompositorUpdate
+from textual.events import Key, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 
 from knowledge.progress import Progress
@@ -47,6 +52,7 @@ from persona.tui.app import PersonaApp
 from persona.tui.first_run import FirstRun
 from persona.tui.widgets.conversation import Conversation
 from persona.tui.widgets.prompt import Prompt
+from persona.tui.widgets.said import Said
 
 SIZE = (100, 30)
 RATE = 30.0
@@ -56,7 +62,20 @@ WORDS = (
     "the river behind the market was *quiet* in the morning and we walked as far as the bridge before it "
     "began to rain so `print(1)` was all that he said about **the release** and nobody asked him again"
 ).split()
+LETTERS = "абвгдежзиклмнопрстуфхцчшщэюяαβγδεζηθικλμνξπρστφχψω"
+"""Typed one after the other: none occurs in a frame before its key."""
+
+PAUSE = 0.15
+"""Seconds between two keys."""
+
+TURN = 0.04
+"""Seconds from one turn of the wheel to the next."""
+
+LINES = 5
+"""That the wheel turns on."""
+
 PATIENCE = 120.0
+FRAME_PATIENCE = 10.0
 
 
 class Metronome:
@@ -118,10 +137,34 @@ class Metronome:
         self.sessions.close()
 
 
-def make_app(engine: Metronome, session_id: str | None = None) -> PersonaApp:
+class Painted(PersonaApp):
+    """The real app, with its frames written out for a terminal that nobody looks at."""
+
+    _shows: Callable[[str], bool] | None = None
+    _shown: asyncio.Future[float]
+
+    async def frame(self, shows: Callable[[str], bool]) -> float:
+        """When the next frame was there for which `shows` is true. Raises TimeoutError."""
+        self._shown = asyncio.get_running_loop().create_future()
+        self._shows = shows
+        try:
+            return await asyncio.wait_for(self._shown, FRAME_PATIENCE)
+        except TimeoutError:
+            raise TimeoutError(f"no frame of {FRAME_PATIENCE:.0f} s showed what was waited for") from None
+
+    def _display(self, screen: Any, renderable: Any) -> None:
+        super()._display(screen, renderable)
+        if isinstance(renderable, CompositorUpdate) and not self._batch_count:
+            frame = renderable.render_segments(self.console)
+            if self._shows is not None and self._shows(frame):
+                self._shows = None
+                self._shown.set_result(time.perf_counter())
+
+
+def make_app(engine: Metronome, session_id: str | None = None) -> Painted:
     """The real app over the engine."""
     opener: Any = lambda progress: engine  # noqa: E731
-    return PersonaApp(opener, settings=config.load(), session_id=session_id)
+    return Painted(opener, settings=config.load(), session_id=session_id)
 
 
 async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
@@ -148,8 +191,6 @@ def spread(milliseconds: list[float]) -> dict[str, float]:
 
 async def echo(keys: int, messages: int) -> dict[str, Any]:
     """From a key event to the frame with its letter, while a reply streams and an archive is embedded."""
-    from textual.events import Key
-
     from persona.chat.opening import open_memory, open_sessions
 
     memory = open_memory(config.load())
@@ -165,18 +206,13 @@ async def echo(keys: int, messages: int) -> dict[str, Any]:
         await pilot.press("enter")
         await until(pilot, lambda: app.screen.query_one(Prompt).text == "")
         await asyncio.sleep(3.0)
-        for number in range(keys):
-            letter = "abcdefghijklmnopqrstuvwxyz"[number % 26]
-            wanted = prompt.text + letter
+        for letter in islice(cycle(LETTERS), keys):
+            if letter in prompt.text:
+                prompt.replace_with("")
+            await asyncio.sleep(PAUSE)
             started = time.perf_counter()
             app.post_message(Key(letter, letter))
-            while prompt.text != wanted or prompt._dirty_regions:
-                await asyncio.sleep(0)
-            painted = asyncio.Event()
-            app.screen.call_after_refresh(painted.set)
-            await painted.wait()
-            taken.append(1000 * (time.perf_counter() - started))
-            await asyncio.sleep(0.15)
+            taken.append(1000 * (await app.frame(lambda frame, letter=letter: letter in frame) - started))
         left = int(memory.stats()["pending_embeddings"])
     app.room.close()
     return {**spread(taken), "embedded_meanwhile": waiting - left, "embedding_to_the_end": left > 0}
@@ -209,8 +245,8 @@ async def long_chat(exchanges: int) -> dict[str, Any]:
         text = "\n\n".join(" ".join(rng.choices(WORDS, k=30)) for _ in range(2)) + "\n\n- one\n- two\n"
         store.add_reply(session.id, asked.number, text=text, status="complete")
     app = make_app(Metronome(store))
+    app.scroll_sensitivity_y = LINES
     frames: list[float] = []
-    frames_cpu: list[float] = []
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: app.room.engine)
         await pilot.pause(1.0)
@@ -227,15 +263,13 @@ async def long_chat(exchanges: int) -> dict[str, Any]:
         opened, opened_cpu = time.perf_counter() - started, time.process_time() - used
         await pilot.pause(0.5)
         before = len(page.children)
+        due = time.perf_counter()
         for number in range(200):
-            started, used = time.perf_counter(), time.process_time()
-            page.scroll_relative(y=-5 if number < 150 else 5, animate=False)
-            painted = asyncio.Event()
-            screen.call_after_refresh(painted.set)
-            await painted.wait()
-            frames.append(1000 * (time.perf_counter() - started))
-            frames_cpu.append(1000 * (time.process_time() - used))
-            await asyncio.sleep(0.02)
+            due += TURN
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            frames.append(
+                1000 * (await turn_wheel(app, MouseScrollUp if number < 150 else MouseScrollDown) - due)
+            )
         gc.collect()
         grown = resident_mb() - empty
         widgets = len(page.children)
@@ -245,10 +279,19 @@ async def long_chat(exchanges: int) -> dict[str, Any]:
         "open_s": round(opened, 2),
         "open_processor_s": round(opened_cpu, 2),
         "scroll_frame": spread(frames),
-        "scroll_frame_processor": spread(frames_cpu),
         "memory_growth_mb": round(grown, 1),
         "messages_on_the_page": [before, widgets],
     }
+
+
+async def turn_wheel(app: Painted, way: type[MouseScrollUp] | type[MouseScrollDown]) -> float:
+    """When the frame was there in which the message in the middle of the view had moved."""
+    middle = SIZE[0] // 2, SIZE[1] // 3
+    seen = [widget for widget in app.screen._compositor.visible_widgets if isinstance(widget, Said)]
+    mark = min(seen, key=lambda said: abs(said.region.y - middle[1]))
+    place = mark.region.y
+    app.post_message(way(None, *middle, 0, 0, 0, False, False, False))
+    return await app.frame(lambda frame: mark.region.y != place)
 
 
 def resident_mb() -> float:
