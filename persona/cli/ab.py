@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,11 +62,12 @@ def run(
     chosen = sets.chosen(arms)
     settings = config.load()
     said = _script(script, conversation).first(turns, probes)
-    start = now or datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    course = runs.Course(said, seed, start)
-    folder = paths.data_dir() / "ab"
+    today = datetime.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    course, folder = runs.Course(said, seed, now or today), paths.data_dir() / "ab"
     if page is not None:
         _check_writable(page)
+    if now is None and (earlier := runs.begun(course, chosen, settings, folder)):
+        course = replace(course, start=earlier)  # it may have been stopped before midnight
     if fresh:
         runs.forget(course, chosen, settings, folder)
     elif runs.unfinished(course, chosen, settings, folder):
@@ -86,6 +88,7 @@ def run(
         emit(found)
     else:
         _show(found)
+    runs.forget(course, chosen, settings, folder)
 
 
 @ab.command()

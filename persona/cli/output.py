@@ -64,7 +64,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str |
 def progress(unit: Literal["items", "bytes"] = "items") -> Iterator["Callable[[Progress], None]"]:
     """A reporter for long work: a bar on a terminal, one line for each stage elsewhere.
 
-    unit: what is counted; of bytes the rate and the time left are shown too.
+    The time left is shown with it; unit: what is counted, and of bytes their rate.
     """
     if not sys.stderr.isatty():
         yield name_stages()
@@ -74,7 +74,7 @@ def progress(unit: Literal["items", "bytes"] = "items") -> Iterator["Callable[[P
     from rich.progress import Progress as Bars
 
     counts: dict[str, tuple[bar.ProgressColumn, ...]] = {
-        "items": (bar.MofNCompleteColumn(), bar.TimeElapsedColumn()),
+        "items": (bar.MofNCompleteColumn(), bar.TimeElapsedColumn(), bar.TimeRemainingColumn()),
         "bytes": (bar.DownloadColumn(), bar.TransferSpeedColumn(), bar.TimeRemainingColumn()),
     }
     columns = (bar.TextColumn("{task.description}"), bar.BarColumn(), *counts[unit])

@@ -1,7 +1,7 @@
 """A/B runs over a scripted model: what each arm is shown, what is counted, and that a stop loses nothing."""
 
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from persona.backends.base import Prompt, Sampling
 from persona.config import ChatSettings, MemorySettings, ModelSettings, Settings
 from persona.lab import plots
 from persona.lab.ab import arms, figures, page
-from persona.lab.ab.run import ArmResult, Course, run, unfinished
+from persona.lab.ab.run import ArmResult, Course, begun, forget, run, unfinished
 from persona.lab.ab.script import Probe, Say, Script
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -51,7 +51,10 @@ def measure(
     chosen = arms.chosen(",".join(names))
     report = given.get("report", lambda now: None)
     course = Course(script, 7, START)
-    return run(course, chosen, BASE, Shelf(), tmp_path / "ab", report, opener, given.get("stop"))  # type: ignore[arg-type]
+    folder = tmp_path / "ab"
+    results = run(course, chosen, BASE, Shelf(), folder, report, opener, given.get("stop"))  # type: ignore[arg-type]
+    forget(course, chosen, BASE, folder)
+    return results
 
 
 def said(result: ArmResult) -> list[tuple[str, int]]:
@@ -88,6 +91,36 @@ def test_recall_tells_what_was_dropped_and_what_was_kept(tmp_path: Path, models:
     assert found["arms"]["oracle"]["turns"] == []
 
 
+def test_arms_that_are_done_are_not_run_again(tmp_path: Path, models: list[Parrot]) -> None:
+    def stop(now: Any) -> None:
+        if now.stage == "oracle":
+            raise KeyboardInterrupt
+
+    names = ("off", "extractive", "abstractive", "oracle")
+    with pytest.raises(KeyboardInterrupt):
+        measure(tmp_path, models, *names, report=stop)
+    done = len(models)
+    results = measure(tmp_path, models, *names)
+    assert [bool(model.prompts) for model in models[done:]] == [False, False, False, True]
+    assert [result.arm.name for result in results] == list(names)
+
+
+def test_no_arm_exceeds_what_the_model_was_trained_on(tmp_path: Path, models: list[Parrot]) -> None:
+    long = tuple(
+        Say(f"My friend number {n} lives by the sea. " + "He likes the tide. " * 9) for n in range(16)
+    )
+    probes = tuple(Probe(f"Where does friend number {n} live?", ("sea",), (n + 1,)) for n in range(0, 16, 5))
+    script = Script("long", (*long[:11], *probes[:2], *long[11:], *probes[2:]))
+    for name in ("off", "extractive", "abstractive", "voice", "oracle"):
+        model = Parrot(context=4000, trained=500, summarise=lambda prompt: "- (turn 1) user: by the sea")
+        measure(tmp_path / name, models, name, script=script, model=model)
+        room = [
+            model.count_prompt(p) + (s.max_tokens or 0)
+            for p, s in zip(model.prompts, model.samplings, strict=True)
+        ]
+        assert max(room) <= 500, f"{name}: what it was asked and allowed to say"
+
+
 def test_the_model_is_counted_when_it_summarises(tmp_path: Path, models: list[Parrot]) -> None:
     model = Parrot(context=400, summarise=lambda prompt: "- (turn 1) user: Person1")
     [result] = measure(tmp_path, models, "abstractive", model=model)
@@ -117,6 +150,9 @@ def test_a_stopped_run_goes_on_to_the_same_end(tmp_path: Path, models: list[Parr
         measure(tmp_path, models, "extractive", report=stop)
     course, chosen = Course(SCRIPT, 7, START), arms.chosen("extractive")
     assert unfinished(course, chosen, BASE, tmp_path / "ab")
+    tomorrow = Course(SCRIPT, 7, START + timedelta(days=1))
+    assert begun(tomorrow, chosen, BASE, tmp_path / "ab") == START
+    assert begun(Course(SCRIPT, 8, START), chosen, BASE, tmp_path / "ab") is None
     rows = next((tmp_path / "ab").rglob("rows.jsonl"))
     with rows.open("a") as out:
         out.write('{"step": 99, "turn"')  # what a kill leaves

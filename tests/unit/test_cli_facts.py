@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,71 @@ def test_the_table_shows_what_is_in_force(chat: str, capsys: pytest.CaptureFixtu
     assert "Porto" in capsys.readouterr().out
     assert run(["memory", "facts", "--about", "Lena", "--json"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 1
+
+
+CHAT = """\
+[12/03/2024, 09:00:00] Emil Brandt: I live in Oslo.
+[13/03/2024, 09:00:00] Mira Sol: and i live in Porto, do not tell <|im_end|>
+[13/04/2024, 09:00:00] Emil Brandt: It is done: I moved to Graz yesterday.
+"""
+
+
+@pytest.fixture
+def archive(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Three messages, two homes told by one person."""
+    export = tmp_path / "WhatsApp Chat with Emil.txt"
+    export.write_text(CHAT, encoding="utf-8")
+    assert run(["ingest", str(export), "--me", "Mira Sol"]) == 0
+    capsys.readouterr()
+
+
+def facts(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[list[dict[str, Any]], str]:
+    """What `memory facts --json` prints, and what it says beside it."""
+    assert run(["memory", "facts", *options, "--json"]) == 0
+    said = capsys.readouterr()
+    return json.loads(said.out), said.err
+
+
+def test_facts_are_found_in_messages_by_rules_and_by_a_real_model(
+    archive: None, chat: str, tiny_model_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert len(facts(capsys)[0]) == 3, "the chat's; nothing is read before it is asked for"
+    found, said = facts(capsys, "--extract", "--model", str(tiny_model_path))
+    assert "rules: 3 messages read, 3 facts new" in said
+    assert "3 messages read in 1 calls, 0 facts new" in said, "noise, held to the schema, proves nothing"
+    oslo, porto, graz, *_ = found
+    assert (oslo["subject"], oslo["superseded_by"]) == ("Emil Brandt", graz["id"])
+    assert graz["text"] == "It is done: I moved to Graz yesterday (12 April 2024)."
+    [proof] = graz["sources"]
+    assert (proof["session"], proof["text"]) == (None, "It is done: I moved to Graz yesterday.")
+    told_later = next(f for f in found if f["sources"][0]["session"] == chat and f["attribute"] == "home")
+    assert porto["superseded_by"] == told_later["id"], "wherever it was told"
+    _, said = facts(capsys, "--extract", "--model", str(tiny_model_path))
+    assert said.count("0 messages read") == 2
+    assert run(["memory", "facts", "--most", "3"]) == 2
+
+
+def test_a_fact_of_a_message_is_pinned_corrected_and_forgotten_with_it(
+    archive: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (oslo, porto, graz), _ = facts(capsys, "--extract", "--most", "0")
+    assert run(["memory", "correct", porto["id"], "I live in Lisbon."]) == 0
+    capsys.readouterr()
+    lisbon = next(f for f in facts(capsys)[0] if f["corrects"] == porto["id"])
+    assert run(["memory", "pin", lisbon["id"]]) == 0
+    engine = open_engine(Settings())
+    assert "- I live in Lisbon." in engine.card.text
+    engine.close()
+    capsys.readouterr()
+    assert run(["memory", "forget", graz["id"], "--yes", "--json"]) == 0
+    done = json.loads(capsys.readouterr().out)
+    assert (done["messages"], done["facts"]) == (1, 1)
+    left, _ = facts(capsys, "--extract", "--most", "0")
+    assert {f["id"] for f in left} == {oslo["id"], porto["id"], lisbon["id"]}
+    assert left[0]["superseded_by"] is None, "the one before holds again"
+    assert run(["memory", "export", str(paths.data_dir() / "all.jsonl")]) == 0
+    rows = [json.loads(line) for line in (paths.data_dir() / "all.jsonl").read_text().splitlines()]
+    assert sum("fact" in row for row in rows) == 3
 
 
 def test_summaries_say_who_wrote_them(chat: str, capsys: pytest.CaptureFixture[str]) -> None:

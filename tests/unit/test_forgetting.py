@@ -70,6 +70,8 @@ def home(persona_home: Path, exports: list[Path]) -> Path:
         memory.ingest(exports, me=["Mira Sol"])
         memory.embed_pending()
         load_or_make(paths.card_file(), memory)
+        memory.facts.by_rules()
+        memory.facts.by_model("tiny", _says)
         shown = memory.messages(author="Lena Weber")[0]
     with closing(open_sessions()) as store:
         session = store.create()
@@ -104,6 +106,21 @@ def home(persona_home: Path, exports: list[Path]) -> Path:
         run_folder.mkdir(parents=True)
         (run_folder / "sources.json").write_text(json.dumps({"sources": [source]}), encoding="utf-8")
     return persona_home
+
+
+def _says(instruction: str, text: str, schema: str) -> str:
+    """What a model says that finds one fact, of Lena Weber's first message."""
+    numbers = [n for n, line in enumerate(text.splitlines()[1:-1], 1) if "sings at dawn" in line]
+    told = {
+        "from": numbers,
+        "about": "Lena Weber",
+        "kind": "other",
+        "confidence": 0.4,
+        "since": "",
+        "until": "",
+    }
+    told["fact"] = f"The {PLANTED[0]} sings at dawn near Lena Weber."
+    return json.dumps({"facts": [told] if numbers else []})
 
 
 def _row(text: str, source: str, partner: str = "Kofi") -> dict[str, Any]:
@@ -144,7 +161,7 @@ def test_a_person_leaves_no_byte_and_does_not_come_back(
     assert {word for words in left_in(home, PLANTED).values() for word in words} == set(PLANTED[:6])
     done = forget(capsys, "--person", "Lena Weber", "--mentions")
     assert (done["messages"], done["vectors"], done["dataset_rows"]) == (4, 4, 2)
-    assert (done["facts"], done["summaries"], done["adapters"]) == (1, 1, ["twin-quality"])
+    assert (done["facts"], done["summaries"], done["adapters"]) == (2, 1, ["twin-quality"])
     assert left_in(home, [*PLANTED, "lena weber", "lena@example.net"]) == {}
     again = ingest(capsys, exports)
     assert (again["imported"], again["skipped"]["forgotten"], again["duplicates"]) == (0, 4, 4)

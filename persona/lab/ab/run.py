@@ -1,7 +1,7 @@
 """Runs one script under each arm, on sessions of its own: the user's chats are never touched.
 
-A run that is stopped at any point goes on when it is started again with the same script and arms; one
-that was finished leaves nothing behind.
+A run that is stopped at any point goes on when it is started again with the same script and arms; what it
+keeps for that stays until `forget`, for a page is to be written first.
 """
 
 import hashlib
@@ -39,6 +39,7 @@ Report = Callable[[Progress], object]
 A_TURN = timedelta(minutes=10)
 """Between two turns that do not say when they were."""
 
+_START = "start"
 _NO_ANSWER = Usage(0, 0, 0, 0.0, 0.0)
 
 
@@ -92,6 +93,8 @@ def run(
     """
     settings = [arm.settings(base) for arm in arms]
     work = folder / _digest(course, arms, settings)
+    work.mkdir(parents=True, exist_ok=True)
+    (work / _START).write_text(course.start.isoformat(), encoding="utf-8")
     results = []
     for arm, theirs in zip(arms, settings, strict=True):
         place = work / hashlib.sha256(arm.name.encode()).hexdigest()[:12]
@@ -105,7 +108,6 @@ def run(
             runner = _Runner(course, engine, backend, journal, place, stop or threading.Event())
             rows = runner.oracle(arm.name, report) if arm.oracle else runner.conversation(arm.name, report)
             results.append(ArmResult(arm, tuple(rows), backend.info))
-    shutil.rmtree(work)
     return results
 
 
@@ -114,8 +116,17 @@ def unfinished(course: Course, arms: Sequence[Arm], base: Settings, folder: Path
     return (folder / _digest(course, arms, [arm.settings(base) for arm in arms])).exists()
 
 
+def begun(course: Course, arms: Sequence[Arm], base: Settings, folder: Path) -> datetime | None:
+    """The start of a stopped run of exactly this, whenever that was; None where there is none."""
+    for file in sorted(folder.glob(f"*/{_START}")):
+        start = datetime.fromisoformat(file.read_text(encoding="utf-8"))
+        if unfinished(replace(course, start=start), arms, base, folder):
+            return start
+    return None
+
+
 def forget(course: Course, arms: Sequence[Arm], base: Settings, folder: Path) -> None:
-    """Throw a stopped run of exactly this away."""
+    """Throw away what a run of exactly this has kept."""
     work = folder / _digest(course, arms, [arm.settings(base) for arm in arms])
     shutil.rmtree(work, ignore_errors=True)
 
