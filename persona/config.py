@@ -45,11 +45,12 @@ class ModelSettings(_Section):
     empty for none."""
 
     gpu_layers: int = Field(default=-1, ge=-1)
-    """Layers on the GPU, where the engine was built for one; -1 takes all."""
+    """Layers on the GPU, where the engine was built for one; -1 takes as many as fit there."""
 
-    kv_cache: Literal["f16", "q8_0"] = "f16"
-    """How llama.cpp keeps what it has read: `q8_0` takes half of the memory of `f16` for a long context, and
-    more time on a CPU."""
+    kv_cache: Literal["auto", "f16", "q8_0", "q4_0"] = "auto"
+    """How llama.cpp keeps what it has read: `q8_0` takes half of the memory of `f16`, and more time on a CPU;
+    `q4_0` a quarter, and is less exact; `auto` takes `f16` where the model then fits into half of the memory
+    (or onto the card), else `q8_0`."""
 
     four_bit: bool = False
     """Load a model's folder (Hugging Face form) in 4 bits; needs a CUDA card and bitsandbytes."""

@@ -8,7 +8,7 @@ Knows nothing of what the keys mean.
 import math
 import mmap
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +17,20 @@ from persona.errors import ModelError
 _STRING, _ARRAY = 8, 9
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _MOST_ENTRIES = 1 << 20
+_ALIGNMENT = 32
 
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """values: the key-value pairs, arrays as lists. parameters: elements of all tensors together."""
+    """values: the key-value pairs, arrays as lists. parameters: elements of all tensors together.
+
+    tensor_bytes: what each tensor takes in the file, by name, in bytes.
+    """
 
     values: dict[str, Any]
     parameters: int
     size_bytes: int
+    tensor_bytes: dict[str, int] = field(default_factory=dict)
 
     def text(self, key: str, default: str = "") -> str:
         """A string value, `default` where it is absent or of another type."""
@@ -72,8 +77,17 @@ class _Reader:
         for _ in range(pairs):
             key = self._string()
             values[key] = self._value(self._scalar("I"))
-        parameters = sum(self._tensor_elements() for _ in range(tensors))
-        return GgufHeader(values, parameters, len(self._data))
+        found = [self._tensor() for _ in range(tensors)]
+        parameters = sum(elements for _, elements, _ in found)
+        return GgufHeader(values, parameters, len(self._data), self._sizes(found, values))
+
+    def _sizes(self, found: list[tuple[str, int, int]], values: dict[str, Any]) -> dict[str, int]:
+        """Bytes of each tensor: from where it begins to where the next one does."""
+        alignment = values.get("general.alignment", _ALIGNMENT)
+        data = math.ceil(self._at / alignment) * alignment
+        begins = sorted((offset, name) for name, _, offset in found)
+        ends = [*(offset for offset, _ in begins[1:]), max(0, len(self._data) - data)]
+        return {name: max(0, end - begin) for (begin, name), end in zip(begins, ends, strict=False)}
 
     def _scalar(self, code: str) -> Any:
         (value,) = struct.unpack_from("<" + code, self._data, self._at)
@@ -111,9 +125,9 @@ class _Reader:
         self._at += struct.calcsize(layout)
         return values
 
-    def _tensor_elements(self) -> int:
-        self._string()
+    def _tensor(self) -> tuple[str, int, int]:
+        """Name, elements, and where the data begins after the header, in bytes."""
+        name = self._string()
         dimensions = [self._scalar("Q") for _ in range(self._scalar("I"))]
         self._scalar("I")
-        self._scalar("Q")
-        return math.prod(dimensions)
+        return name, math.prod(dimensions), self._scalar("Q")

@@ -4,11 +4,12 @@
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from persona.backends import fit
 from persona.backends.cores import physical_cores
-from persona.backends.describe import describe, opened_context
-from persona.backends.gguf_header import read_header
+from persona.backends.describe import describe
+from persona.backends.gguf_header import GgufHeader, read_header
 from persona.backends.local import LocalBackend
 from persona.backends.template import ChatTemplate
 from persona.backends.thinking import CLOSE, OPEN
@@ -19,9 +20,8 @@ from persona.errors import ModelError
 if TYPE_CHECKING:
     from persona.backends.llama_engine import LlamaEngine
 
-_BATCH = 512
-_Q8_0 = 8
-"""`GGML_TYPE_Q8_0`."""
+PACKED = {"f16": None, "q8_0": 8, "q4_0": 2}
+"""`GGML_TYPE_Q8_0` and `GGML_TYPE_Q4_0`; None is the engine's own f16."""
 
 # Short, but with a word, digits, marks, blanks and scripts that pre-tokenizers treat differently.
 _PROBE = "I've  moved\r\n\n to São Paulo in 2024 — 東京, Ελλάδα, नमस्ते 👩‍👩‍👧 'Twas\t<x> ok?!  "
@@ -43,8 +43,8 @@ class LlamaCppBackend(LocalBackend):
             bos=token_text(header, "tokenizer.ggml.bos_token_id"),
             eos=token_text(header, "tokenizer.ggml.eos_token_id"),
         )
-        context = opened_context(header, settings.context)
-        engine = _load(path, settings, context)
+        how = options(header, settings)
+        engine = _load(path, settings, how)
         vocabulary = _agreeing(build_vocabulary(header), engine)
         controls = control_tokens(header)
 
@@ -58,7 +58,7 @@ class LlamaCppBackend(LocalBackend):
                 pieces[ids[0]] = tag.encode()
         super().__init__(
             engine,
-            describe(header, path, context),
+            describe(header, path, how["n_ctx"]),
             template,
             encode,
             ends=engine.ends(controls.values()),
@@ -75,27 +75,34 @@ def _agreeing(vocabulary: Vocabulary | None, engine: "LlamaEngine") -> Vocabular
     return vocabulary if same else None
 
 
-def _load(path: Path, settings: ModelSettings, context: int) -> "LlamaEngine":
-    from persona.backends import llama_engine
+def options(header: GgufHeader, settings: ModelSettings) -> dict[str, Any]:
+    """What llama.cpp is opened with for these settings; what they leave open is what fits this machine."""
+    from persona.backends.llama_engine import has_gpu
 
     threads = settings.threads or physical_cores()
+    need, chosen = fit.opening(header, settings, fit.here(offloads=has_gpu()))
+    packed = PACKED[chosen.kv_cache]
+    return {
+        "n_ctx": need.context,
+        "n_batch": fit.BATCH,
+        "n_threads": threads,
+        "n_threads_batch": threads,
+        "n_gpu_layers": chosen.layers,
+        "type_k": packed,
+        "type_v": packed,
+        # On a CPU it is slower: by a quarter of a token's time at 1,000 tokens of context (Qwen3 shape).
+        # Packed values cannot be read without it.
+        "flash_attn": need.flash or packed is not None,
+        "verbose": False,
+    }
+
+
+def _load(path: Path, settings: ModelSettings, how: dict[str, Any]) -> "LlamaEngine":
+    from persona.backends import llama_engine
+
     adapter = adapter_file(settings)
-    packed = _Q8_0 if settings.kv_cache == "q8_0" else None
     try:
-        engine = llama_engine.LlamaEngine(
-            str(path),
-            n_ctx=context,
-            n_batch=_BATCH,
-            n_threads=threads,
-            n_threads_batch=threads,
-            n_gpu_layers=settings.gpu_layers,
-            type_k=packed,
-            type_v=packed,
-            # On a CPU it is slower: by a quarter of a token's time at 1,000 tokens of context (Qwen3 shape).
-            # Packed values cannot be read without it.
-            flash_attn=bool(packed) or (settings.gpu_layers != 0 and llama_engine.has_gpu()),
-            verbose=False,
-        )
+        engine = llama_engine.LlamaEngine(str(path), **how)
     except (ValueError, RuntimeError) as error:
         said = llama_engine.last_errors() or str(error)
         raise ModelError(

@@ -19,3 +19,5 @@ def doctor(as_json: bool) -> None:
         return
     table(["check", "status", "detail", "remedy"], [(c.name, c.status, c.detail, c.remedy) for c in checks])
     say(f"suggested here: model {suggestion['model']}, training preset {suggestion['preset']}")
+    if lines := [f"persona config set {key} {value}" for key, value in suggestion["settings"].items()]:
+        say(f"chosen for the model that talks; to hold it so: {'; '.join(lines)}")

@@ -13,10 +13,11 @@ GIB = 2**30
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A graphics card. memory: bytes."""
+    """A graphics card. memory, free: bytes; where its driver does not say, 0 and None."""
 
     name: str
     memory: int
+    free: int | None = None
 
 
 def ram() -> int | None:
@@ -44,11 +45,13 @@ def cores() -> int:
 def gpus() -> list[Gpu]:
     """NVIDIA cards as their driver lists them, or Apple's chip with the memory it shares."""
     if platform.system() == "Darwin" and platform.machine() == "arm64":
-        return [Gpu("Apple GPU (shared memory)", ram() or 0)]
+        # By default Metal lets programs have about two thirds of the memory.
+        shared = ram() or 0
+        return [Gpu("Apple GPU (shared memory)", shared, shared * 2 // 3)]
     tool = shutil.which("nvidia-smi")
     if tool is None:
         return []
-    query = [tool, "--query-gpu=name,memory.total", "--format=csv,noheader,nounits"]
+    query = [tool, "--query-gpu=name,memory.total,memory.free", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(query, capture_output=True, text=True, timeout=10, check=True).stdout
     except (OSError, subprocess.SubprocessError):
@@ -57,13 +60,13 @@ def gpus() -> list[Gpu]:
 
 
 def _parse(answer: str) -> list[Gpu]:
-    """`NVIDIA A10, 23028` a line, memory in MiB; a card under MIG says `[N/A]`."""
+    """`NVIDIA A10, 23028, 22600` a line, memory in MiB; a card under MIG says `[N/A]`."""
     found = []
     for line in answer.splitlines():
-        name, comma, memory = line.rpartition(",")
-        if comma:
-            size = memory.strip()
-            found.append(Gpu(name.strip(), int(size) * 2**20 if size.isdecimal() else 0))
+        if line.count(",") >= 2:
+            name, *sizes = line.rsplit(",", 2)
+            total, free = (int(s) * 2**20 if s.strip().isdecimal() else None for s in sizes)
+            found.append(Gpu(name.strip(), total or 0, free))
     return found
 
 

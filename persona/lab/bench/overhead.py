@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from persona.backends.base import Prompt
-from persona.backends.cores import physical_cores
+from persona.backends.gguf_header import read_header
+from persona.backends.llama_cpp import options
 from persona.backends.template import ChatTemplate
 from persona.chat.engine import Engine
 from persona.chat.events import PromptReady, TurnFinished, TurnRequest
@@ -83,16 +84,7 @@ def _bare(llama: "LlamaEngine", template: ChatTemplate, prompt: Prompt, tokens: 
 
 
 def _bare_engine(engine: Engine) -> "LlamaEngine":
-    from persona.backends.llama_engine import LlamaEngine, has_gpu
+    from persona.backends.llama_engine import LlamaEngine
 
-    info, settings = engine.backend.info, engine.settings.model
-    threads = settings.threads or physical_cores()
-    return LlamaEngine(
-        str(Path(info.path)),
-        n_ctx=info.context,
-        n_threads=threads,
-        n_threads_batch=threads,
-        n_gpu_layers=settings.gpu_layers,
-        flash_attn=settings.gpu_layers != 0 and has_gpu(),
-        verbose=False,
-    )
+    path = Path(engine.backend.info.path)
+    return LlamaEngine(str(path), **options(read_header(path), engine.settings.model))

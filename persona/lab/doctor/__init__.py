@@ -1,9 +1,11 @@
 """`persona doctor`: what is well here, what is not, and what to do about it."""
 
+from typing import Any
+
 from persona import config, models
 from persona.errors import PersonaError
 from persona.lab import machine
-from persona.lab.doctor import chat, hardware, home, traps
+from persona.lab.doctor import cache, chat, hardware, home, traps
 from persona.lab.doctor.check import Check, guarded
 from persona.lab.machine import GIB
 
@@ -19,14 +21,23 @@ def examine() -> list[Check]:
     except PersonaError as error:
         return [*checks, Check("settings", "fail", error.message, error.hint)]
     checks += home.checks(settings)
-    return [*checks, *chat.checks(settings, models.suggested().name, str(suggest()["preset"]))]
+    checks += cache.checks(settings)
+    return [*checks, *chat.checks(settings, models.suggested().name, _preset())]
 
 
-def suggest() -> dict[str, str]:
-    """The largest model that runs well here, and a training preset for this machine."""
+def suggest() -> dict[str, Any]:
+    """The largest model that runs well here, a training preset for this machine, and `settings`: those of the
+    model that talks which the program chooses itself, as they could be written down."""
+    try:
+        settings = cache.suggested(config.load())
+    except PersonaError:  # a check tells of it
+        settings = {}
+    return {"model": models.suggested().name, "preset": _preset(), "settings": settings}
+
+
+def _preset() -> str:
     graphics = sum(gpu.memory for gpu in machine.gpus())
-    preset = next(name for needed, name in _PRESETS if graphics >= needed)
-    return {"model": models.suggested().name, "preset": preset}
+    return next(name for needed, name in _PRESETS if graphics >= needed)
 
 
 __all__ = ["Check", "examine", "suggest"]

@@ -1,8 +1,8 @@
 """A finding, and how a check that breaks becomes one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from persona.errors import PersonaError
 
@@ -11,12 +11,13 @@ Status = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding. remedy: what to do, "" when all is well."""
+    """One finding. remedy: what to do, "" when all is well. figures: what `detail` tells, for programs."""
 
     name: str
     status: Status
     detail: str
     remedy: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
 
 
 def guarded(name: str, check: Callable[[], Check]) -> Check:
