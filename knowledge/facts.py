@@ -182,11 +182,11 @@ def _rule(pattern: str, attribute: str) -> tuple[re.Pattern[str], str]:
 _RULES = (
     _rule(rf"\bmy\s+{_A_THING}['’]s\s+(?P<what>{_NAMED_THINGS}){_IS}\w", "{of}: {what}"),
     _rule(rf"\bmy\s+{_A_THING}{_IS}(?:called|named)\s+\w", "{of}: name"),
-    _rule(rf"\b(?:named|called)\s+(?:my|our|the)\s+{_A_THING}\s+(?=[A-Z])", "{of}: name"),
+    _rule(rf"\b(?:named|called)\s+(?-i:my|our|the)\s+{_A_THING}\s+(?=(?-i:[A-ZÀ-Þ]))", "{of}: name"),
     _rule(rf"\bmy\s+{_A_THING}\s+(?:now\s+)?(?:lives in|moved to)\s+{_PLACE}", "{of}: home"),
     _rule(rf"\bmy\s+{_A_THING}\s+(?:works (?:at|for))\s+\w", "{of}: employer"),
     _rule(rf"\bmy\s+{_A_THING}\s+works as\s+\w", "{of}: job"),
-    _rule(rf"\bmy\s+(?P<what>{_NAMED_THINGS}){_IS}\w", "{what}"),
+    _rule(rf"(?<!\bon )(?<!\bfor )(?<!\bat )\bmy\s+(?P<what>{_NAMED_THINGS}){_IS}\w", "{what}"),
     _rule(rf"{_I}(?:['’]ve| have)?(?: just| recently| finally)? moved to\s+{_PLACE}", "home"),
     _rule(rf"{_I}(?:['’]m| am|['’]re| are)?(?: now| currently)? (?:live|living) in\s+{_PLACE}", "home"),
     _rule(rf"{_I}(?:['’]m| am)?(?: now)? work(?:ing)? (?:at|for)\s+\w", "employer"),

@@ -45,7 +45,7 @@ def build(tools: TwinTools, *, budget_tokens: int) -> MCPServer:
 
     @server.tool(annotations=_READS, structured_output=False)
     async def facts(about: Annotated[str | None, Field(max_length=200)] = None) -> str:
-        """List the facts told in past chats that still hold; `about` names a person or a thing."""
+        """List the facts told in chats and messages that still hold; `about` names a person or a thing."""
         return await _apart("facts", lambda _: tools.facts(about))
 
     @server.tool(annotations=_READS, structured_output=False)

@@ -14,6 +14,7 @@ from persona.chat.aside import aside
 from persona.chat.engine import Engine
 from persona.chat.events import TurnFinished, TurnRequest
 from persona.chat.layout import ME, day, memory_lines
+from persona.facts import Facts
 
 MOST_FACTS = 100
 """The newest facts are shown, at most this many."""
@@ -42,14 +43,15 @@ class TwinTools:
         return self._cited(found) or f"Nothing in {self.owner}'s archive is evidence enough for this."
 
     def facts(self, about: str | None) -> str:
-        """What was told in chats and still holds, oldest first. about: who told it or is named in it."""
-        told = [f for f in self._engine.facts.told() if f.superseded_by is None]
+        """What was told and still holds, oldest first. about: who told it or is named in it."""
+        every = Facts(self._engine.memory, self._engine.sessions).told()
+        told = [f for f in every if f.superseded_by is None]
         wanted = [f for f in told if about is None or f.is_about(about, self.owner)][-MOST_FACTS:]
         lines = [
             f"[{f.id}] {day(f.told_at.astimezone())}, {_inline(f.subject or ME)}: {_inline(f.dated)}"
             for f in wanted
         ]
-        return self._fenced(lines) if lines else "No such facts were told in a chat."
+        return self._fenced(lines) if lines else "No such facts were told."
 
     def ask(self, question: str, cancel: threading.Event) -> tuple[str, str]:
         """The twin's reply, and the memories it was shown ("" for none). One reply at a time.

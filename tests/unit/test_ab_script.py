@@ -1,10 +1,14 @@
 """What A/B is given: scripts, stored chats, LoCoMo conversations, arms, and generated conversations."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from persona import paths
+from persona.backends.base import Backend
+from persona.chat.budget import window_of
 from persona.config import Settings
 from persona.errors import PersonaError, SettingsError
 from persona.lab.ab import arms, script
@@ -105,6 +109,17 @@ def test_a_generated_conversation_asks_for_what_it_told() -> None:
     assert not any(value in row.get("reply", "") for row in answered for value in values)
     with pytest.raises(PersonaError):
         generated(10, 11)
+
+
+def test_a_generated_turn_has_60_to_120_tokens_and_the_starter_its_cards_context(
+    starter_backend: Backend,
+) -> None:
+    said = [row[side] for row in generated(replies=True) for side in ("user", "reply") if side in row]
+    counts = [starter_backend.count_tokens(text) for text in said]
+    assert 60 <= min(counts) <= max(counts) <= 120
+    card = (paths.starter_model().parent / "README.md").read_text(encoding="utf-8")
+    [stated] = re.findall(r"\| trained context \| ([\d,]+) tokens", card)
+    assert int(stated.replace(",", "")) == window_of(starter_backend.info)
 
 
 def test_arms_are_settings_under_their_own_names(tmp_path: Path) -> None:

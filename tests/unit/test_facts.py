@@ -46,6 +46,9 @@ def test_what_a_statement_settles(text: str, attribute: str) -> None:
         "I have a dog, his name is Rex",
         "Remember that the code is 4711.",
         "my train leaves at 9:40",
+        "I live in fear of forgetting to feed her",
+        "The boat on my birthday was rough, so I owe the captain an apology.",
+        "I have a title at last: it is called The Salt Ledger.",
     ],
 )
 def test_what_may_hold_beside_others_has_no_attribute(text: str) -> None:
