@@ -52,6 +52,10 @@ class ModelSettings(_Section):
     `q4_0` a quarter, and is less exact; `auto` takes `f16` where the model then fits into half of the memory
     (or onto the card), else `q8_0`."""
 
+    speculative: Literal["off", "prompt_lookup"] = "off"
+    """`prompt_lookup` lets llama.cpp guess words that stood before, as in quotes from memories, and judge
+    several at once: the same replies, quicker where they quote, slower where guesses are wrong."""
+
     four_bit: bool = False
     """Load a model's folder (Hugging Face form) in 4 bits; needs a CUDA card and bitsandbytes."""
 

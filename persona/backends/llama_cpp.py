@@ -110,6 +110,8 @@ def _load(path: Path, settings: ModelSettings, how: dict[str, Any]) -> "LlamaEng
             "the file may be damaged, too new for the engine, or too large for memory: "
             "try a smaller model or a smaller `model.context`",
         ) from error
+    if settings.speculative == "prompt_lookup":
+        engine.look_up()
     if adapter:
         try:
             engine.adapt(adapter)

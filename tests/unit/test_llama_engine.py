@@ -2,12 +2,19 @@
 
 import subprocess
 import sys
+import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gguf
+import numpy as np
 import pytest
 from tiny_model import write_tiny_qwen3
 
+from persona import paths
+from persona.backends import lookup
+from persona.backends.base import ChatMessage, Prompt, Sampling, TextDelta
 from persona.backends.llama_cpp import LlamaCppBackend
 from persona.backends.llama_engine import LlamaEngine
 from persona.config import ModelSettings
@@ -110,3 +117,71 @@ def test_the_context_is_the_one_asked_for_or_8192(tmp_path: Path) -> None:
         backend = LlamaCppBackend(path, ModelSettings(context=asked, threads=1))
         assert backend.info.context == opened
         backend.close()
+
+
+LEASE = "The lease of the flat in Porto ends on 14 March 2027, and the key is with Jonas."
+
+
+def said_by(path: Path, speculative: str, **how: Any) -> tuple[list[str], int, int]:
+    """What a model answers to prompts that repeat themselves, evaluations made, bytes of scores kept."""
+    backend = LlamaCppBackend(path, ModelSettings(threads=1, speculative=speculative))  # type: ignore[arg-type]
+    engine: Any = backend._engine
+    calls, decode = [], engine._ctx.decode
+    engine._ctx.decode = lambda batch: (calls.append(batch), decode(batch))
+    sampling = replace(Sampling(0, top_p=0.9, top_k=20, max_tokens=60, seed=3, ignore_eos=True), **how)
+    replies = []
+    for question in (f"Say it again: {LEASE} {LEASE} The lease", "Who are you?", f"{LEASE} {LEASE}"):
+        events = backend.stream(Prompt((ChatMessage("user", question),)), sampling, threading.Event())
+        replies.append("".join(event.text for event in events if isinstance(event, TextDelta)))
+    size = engine.scores.nbytes
+    backend.close()
+    return replies, len(calls), size
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{}, {"temperature": 0.7}, {"presence_penalty": 1.0}, {"schema": '{"type": "string", "minLength": 30}'}],
+    ids=["likeliest", "drawn", "penalised", "schema"],
+)
+def test_guessed_tokens_change_nothing_and_save_evaluations(how: dict[str, Any]) -> None:
+    starter = paths.starter_model()
+    plain, evaluations, size = said_by(starter, "off", **how)
+    guessed, fewer, as_much = said_by(starter, "prompt_lookup", **how)
+    assert plain == guessed
+    assert all(plain)
+    assert as_much == size, "scores of a batch, not of the whole context"
+    if not how:
+        assert fewer < 0.8 * evaluations
+
+
+@pytest.mark.parametrize(
+    ("ids", "guess"),
+    [
+        ([1, 2, 3, 4, 5, 6, 1, 2, 3], [4, 5, 6, 1, 2, 3]),
+        ([1, 2, 3, 9, 1, 2, 3, 4, 1, 2, 3], [4, 1, 2, 3]),
+        ([7, 7, 7, 7], [7]),
+        ([1, 2, 3, 4, 5, 2, 3], []),
+        ([1, 2, 3], []),
+        ([], []),
+    ],
+)
+def test_a_guess_is_what_stood_after_the_last_same_words(ids: list[int], guess: list[int]) -> None:
+    assert lookup.guess(np.array(ids, dtype=np.intc)).tolist() == guess
+
+
+def test_a_reply_cut_within_a_guess_leaves_the_cache_as_it_says() -> None:
+    prompt = Prompt((ChatMessage("user", f"{LEASE} {LEASE} The lease"),))
+    sampling = Sampling(0, top_p=1, top_k=0, max_tokens=40, seed=1, ignore_eos=True)
+
+    def all_of(backend: LlamaCppBackend) -> list[Any]:
+        return [e for e in backend.stream(prompt, sampling, threading.Event()) if isinstance(e, TextDelta)]
+
+    backend = LlamaCppBackend(paths.starter_model(), ModelSettings(threads=1, speculative="prompt_lookup"))
+    whole = all_of(backend)
+    for cut in range(1, 6):
+        stream = backend.stream(prompt, sampling, threading.Event())
+        for _ in range(cut):
+            next(stream)
+        stream.close()  # type: ignore[attr-defined]
+        assert all_of(backend) == whole
+    backend.close()
