@@ -37,6 +37,9 @@ KEY = "PERSONA_REMOTE_KEY"
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _CHARACTERS_A_TOKEN = 3
 _CONTEXT = 8192
+_BUSY = (429, 502, 503)
+_PAUSE, _LONGEST_PAUSE = 0.3, 5.0
+"""Seconds before the second try, and the most that a server's `Retry-After` is followed."""
 _TRIES = 3
 _TIMEOUT = httpx.Timeout(30, read=300)
 
@@ -165,8 +168,18 @@ class OpenAICompatBackend:
         return body
 
     def _rows_of(self, body: dict[str, Any], cancel: threading.Event) -> Iterator[dict[str, Any]]:
-        """What the server says, until it ends, or `cancel` is set."""
-        if cancel.is_set():
+        """What the server says, until it ends or `cancel` is set; while it is too busy it is asked again."""
+        for tried in range(1, _TRIES + 1):
+            try:
+                yield from self._said_to(body, cancel)
+                return
+            except _BusyError as busy:
+                if tried == _TRIES:
+                    raise
+                cancel.wait(busy.seconds or _PAUSE * tried)
+
+    def _said_to(self, body: dict[str, Any], cancel: threading.Event) -> Iterator[dict[str, Any]]:
+        if cancel.is_set() or self._closing.is_set():
             return
         try:
             with self._client.stream("POST", self._base + "/chat/completions", json=body) as answer:
@@ -209,9 +222,9 @@ class OpenAICompatBackend:
                 if not left or self._closing.is_set():
                     raise self._lost(error) from None
             else:
-                if answer.status_code not in (429, 502, 503) or not left:
+                if answer.status_code not in _BUSY or not left:
                     break
-            time.sleep(0.3 * (_TRIES - left))
+            time.sleep(_PAUSE * (_TRIES - left))
         if answer.is_error:
             raise _said(answer)
         read: dict[str, Any] = answer.json()
@@ -221,6 +234,12 @@ class OpenAICompatBackend:
         if self._closing.is_set():
             return ModelError("the model was closed", "open it again")
         return ModelError(f"{self._base} does not answer ({type(error).__name__})", "is the server running?")
+
+
+class _BusyError(ModelError):
+    """The server takes no more for now. seconds: to wait, as it asks for; 0 where it does not."""
+
+    seconds: float = 0
 
 
 class _Closer(threading.Thread):
@@ -262,4 +281,10 @@ def _said(answer: httpx.Response) -> ModelError:
         said = answer.json()["error"]["message"]
     except (ValueError, KeyError, TypeError):
         said = "no reason given"
-    return ModelError(f"the server refused with {answer.status_code}: {said}", "see the server's log")
+    message = f"the server refused with {answer.status_code}: {said}"
+    if answer.status_code not in _BUSY:
+        return ModelError(message, "see the server's log")
+    busy = _BusyError(message, "it is busy: try again in a moment")
+    with suppress(ValueError):
+        busy.seconds = min(_LONGEST_PAUSE, float(answer.headers.get("retry-after", 0)))
+    return busy

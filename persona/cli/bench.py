@@ -54,10 +54,10 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
     show_default=True,
     help="The Qwen3 whose sizes the random model has.",
 )
-@click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Medians of so many.")
+@click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True, help="Medians of so many.")
 @click.option("--tokens", type=click.IntRange(min=2), default=128, show_default=True, help="Of each reply.")
-@click.option("--turns", type=_Numbers(), default="5,60,200", show_default=True, help="Lengths of history.")
-@click.option("--archives", type=_Numbers(), default="1000,10000", show_default=True, help="In messages.")
+@click.option("--turns", type=_Numbers(), default="5,200", show_default=True, help="Lengths of history.")
+@click.option("--archives", type=_Numbers(), default="1000,4000", show_default=True, help="In messages.")
 @click.option("--html", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write a page, too.")
 @click.option(
     "--compare", "earlier", metavar="FILE", type=click.Path(path_type=Path), help="An earlier result (JSON)."

@@ -74,7 +74,12 @@ def progress(unit: Literal["items", "bytes"] = "items") -> Iterator["Callable[[P
     from rich.progress import Progress as Bars
 
     counts: dict[str, tuple[bar.ProgressColumn, ...]] = {
-        "items": (bar.MofNCompleteColumn(), bar.TimeElapsedColumn(), bar.TimeRemainingColumn()),
+        "items": (
+            bar.MofNCompleteColumn(),
+            bar.TimeElapsedColumn(),
+            bar.TimeRemainingColumn(),
+            bar.TextColumn("{task.fields[left]}"),
+        ),
         "bytes": (bar.DownloadColumn(), bar.TransferSpeedColumn(), bar.TimeRemainingColumn()),
     }
     columns = (bar.TextColumn("{task.description}"), bar.BarColumn(), *counts[unit])
@@ -84,8 +89,10 @@ def progress(unit: Literal["items", "bytes"] = "items") -> Iterator["Callable[[P
         def report(now: "Progress") -> None:
             stage = one_line(printable(now.stage))
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=now.total, completed=now.done)
-            bars.update(tasks[stage], completed=now.done, total=now.total)
+                for earlier in tasks.values():
+                    bars.update(earlier, left="")
+                tasks[stage] = bars.add_task(stage, total=now.total, completed=now.done, left="")
+            bars.update(tasks[stage], completed=now.done, total=now.total, left=_left(now))
 
         yield report
 
@@ -98,9 +105,19 @@ def name_stages() -> "Callable[[Progress], None]":
         nonlocal last
         if now.stage != last:
             last = now.stage
-            note(f"{one_line(now.stage)} …")
+            note(f"{one_line(now.stage)} … {_left(now)}".rstrip())
 
     return report
+
+
+def _left(now: "Progress") -> str:
+    """The time left, no more exactly than an estimate deserves."""
+    if now.left is None:
+        return ""
+    minutes = round(now.left / 60)
+    if not minutes:
+        return "less than a minute left in all"
+    return "about a minute left in all" if minutes == 1 else f"about {minutes} minutes left in all"
 
 
 def _cell(value: object) -> str:

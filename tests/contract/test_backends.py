@@ -1,5 +1,6 @@
 """The Backend contract, run over every engine and model there is."""
 
+import json
 import socket
 import threading
 import time
@@ -7,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -443,6 +445,57 @@ def test_a_server_that_is_not_there_is_named() -> None:
         bound.bind(("127.0.0.1", 0))
         with pytest.raises(ModelError, match="does not answer"):
             OpenAICompatBackend(f"http://127.0.0.1:{bound.getsockname()[1]}/v1")
+
+
+class Crowded(BaseHTTPRequestHandler):
+    """A server that refuses the first `refusals` requests for a reply, and then says one word."""
+
+    refusals = 0
+    asked = 0
+
+    def do_GET(self) -> None:
+        self.answer(200, {"data": [{"id": "m"}]})
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        type(self).asked += self.path.endswith("/chat/completions")
+        if not self.path.endswith("/chat/completions"):
+            self.answer(404, {})
+        elif self.asked <= self.refusals:
+            self.answer(429, {"error": {"message": "too many wait"}}, {"retry-after": "0.01"})
+        else:
+            row = {"choices": [{"delta": {"content": "hello"}, "finish_reason": "stop"}]}
+            self.answer(200, None, {}, f"data: {json.dumps(row)}\n\ndata: [DONE]\n\n")
+
+    def answer(
+        self, code: int, document: object, headers: dict[str, str] | None = None, text: str = ""
+    ) -> None:
+        said = (text or json.dumps(document)).encode()
+        self.send_response(code)
+        for name, value in {**(headers or {}), "content-length": str(len(said))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(said)
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(("refusals", "asked"), [(0, 1), (2, 3), (9, 3)])
+def test_a_busy_server_is_asked_again_and_then_named(refusals: int, asked: int) -> None:
+    handler = type("Handler", (Crowded,), {"refusals": refusals, "asked": 0})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        held = OpenAICompatBackend(f"http://127.0.0.1:{server.server_port}/v1#m")
+        if refusals < asked:
+            assert text_of(run(held, scene("Hi"), sampling())) == "hello"
+        else:
+            with pytest.raises(ModelError, match="429: too many wait") as refused:
+                run(held, scene("Hi"), sampling())
+            assert "try again" in refused.value.hint
+        assert handler.asked == asked  # type: ignore[attr-defined]
+        held.close()
+        server.shutdown()
 
 
 def test_both_engines_say_the_same_of_one_model(tiny_backend: Backend, folder_backend: Backend) -> None:

@@ -1,17 +1,20 @@
 """The bench: its own models, what it says of them, and how it compares."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from knowledge.progress import Progress
 from persona import paths
 from persona.backends.gguf_header import read_header
 from persona.backends.tokens import build_vocabulary
 from persona.cli.root import run
 from persona.errors import PersonaError
 from persona.lab import gates
-from persona.lab.bench import compare, random_model
+from persona.lab.bench import compare, forecast, random_model
+from persona.lab.bench.forecast import Forecast, Work
 
 QWEN3_PARAMETERS = {"0.6b": 596_049_920, "1.7b": 1_720_574_976, "4b": 4_022_468_096}
 
@@ -52,10 +55,14 @@ def test_tokens_that_fill_a_vocabulary_up_do_not_change_how_text_is_cut() -> Non
 def test_a_bench_tells_all_it_promises_and_compares(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sizes = ["--shape", "tiny", "--runs", "2", "--tokens", "6", "--turns", "2,9", "--archives", "20"]
+    sizes = ["--shape", "tiny", "--runs", "2", "--tokens", "6", "--turns", "2,9", "--archives", "30,20"]
     page, earlier = tmp_path / "page.html", tmp_path / "earlier.json"
     assert run(["bench", *sizes, "--html", str(page), "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    heard = capsys.readouterr()
+    found = json.loads(heard.out)
+    stages = ["an archive of 20 messages", "an archive of 30 messages", "reading and writing", "first words"]
+    for stage in stages:
+        assert re.search(f"^{stage} … (about|less than) a minute left in all$", heard.err, re.MULTILINE)
     assert min(found[key] for key in ("prefill_tps", "decode_tps", "peak_mb", "overhead_ratio")) > 0
     assert found["grade"] == gates.grade(found["decode_tps"])
     assert [(row["compression"], row["turns"]) for row in found["ttft_by_turn"]] == [
@@ -67,7 +74,7 @@ def test_a_bench_tells_all_it_promises_and_compares(
     assert all(row["cached_tokens"] > 0 for row in found["ttft_by_turn"])
     assert len(found["overhead"]) == 2
     assert all(pair["memories"] for pair in found["overhead"]), "retrieval is part of a turn"
-    assert [row["messages"] for row in found["retrieval"]] == [20]
+    assert [row["messages"] for row in found["retrieval"]] == [20, 30]
     html = page.read_text(encoding="utf-8")
     assert html.count("<svg") == 3
     assert "http:" not in html
@@ -80,6 +87,34 @@ def test_a_bench_tells_all_it_promises_and_compares(
     assert compared["figures"]["decode_tps"]["ratio"] == 1
     assert list(compared["differs"]) == ["threads"]
     assert compare.read(earlier)["model"] == found["model"]
+
+
+def test_the_time_left_is_of_all_stages_at_the_speeds_known_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(forecast.time, "monotonic", lambda: clock[0])
+    heard: list[Progress] = []
+    stages = {
+        "archive": Work(messages=1000, seconds=5),
+        "speed": Work(read=1000, written=100),
+        "words": Work(5000),
+    }
+    told = Forecast(stages, 400_000_000, heard.append)
+    told(Progress("a model", 0))
+    assert heard[-1].left is None
+    told(Progress("archive", 0, 1000))
+    assert heard[-1].left == pytest.approx(15 + 10 + 4 + 50)
+    clock[0] = 20
+    told(Progress("archive", 500, 1000))
+    assert heard[-1].left == pytest.approx(20 + 10 + 4 + 50), "half took 20 seconds"
+    told(Progress("speed", 0, 3))
+    told.found(50, 10)
+    told(Progress("words", 0, 5000))
+    assert heard[-1].left == pytest.approx(100)
+    clock[0] = 30
+    told(Progress("words", 4000, 5000))
+    assert heard[-1].left == pytest.approx(2.5)
+    told(Progress("words", 5000, 5000))
+    assert heard[-1].left == 0
 
 
 def test_what_is_no_earlier_result_is_named_before_anything_is_measured(

@@ -3,38 +3,48 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from knowledge.progress import Progress
 from knowledge.records import Memory
 from persona.chat.layout import memory_lines
 from persona.lab.bench import talk
 
 if TYPE_CHECKING:
     from knowledge.memory import MemoryStore
-    from knowledge.progress import Progress
 
-_QUERIES = 40
+QUERIES = 40
 
 
-def make(folder: Path, messages: int, report: "Callable[[Progress], None]") -> None:
-    """An archive of so many messages in `folder`, with all its vectors."""
+def make(folder: Path, messages: int, report: Callable[[Progress], None]) -> None:
+    """An archive of so many messages in `folder`, with all its vectors; a smaller one that is there grows."""
     from knowledge.memory import MemoryStore
 
-    folder.mkdir(parents=True)
+    def embedded(now: Progress) -> None:
+        report(replace(now, stage=stage(messages)))
+
+    report(Progress(stage(messages), 0))
+    folder.mkdir(parents=True, exist_ok=True)
     talk.write_archive(folder / "talk.jsonl", messages)
     with closing(MemoryStore(folder)) as memory:
-        memory.ingest([folder / "talk.jsonl"], me=[talk.OWNER], progress=report)
+        memory.ingest([folder / "talk.jsonl"], me=[talk.OWNER])
         # apart: what embedding takes is not what a chat takes
-        memory.embed_pending(report, apart=True)
+        memory.embed_pending(embedded, apart=True)
+
+
+def stage(messages: int) -> str:
+    """What the making of an archive is called in reports."""
+    return f"an archive of {messages:,} messages"
 
 
 def measure(memory: "MemoryStore", messages: int) -> dict[str, Any]:
     """Milliseconds of a search, median and 95th percentile; the share of questions that found anything."""
     now = talk.START + timedelta(days=365)
     took, served = [], 0
-    for number in range(_QUERIES + 1):
+    for number in range(QUERIES + 1):
         started = time.perf_counter()
         found = memory.search(talk.question(messages, number), now=now, cost=_cost)
         if number:  # the first one loads the embedding model

@@ -30,11 +30,12 @@ class First:
 
 
 def measure(
-    engine: Engine, lengths: Sequence[int], runs: int, done: Callable[[], object]
+    engine: Engine, lengths: Sequence[int], runs: int, done: Callable[[int], object]
 ) -> list[dict[str, Any]]:
     """For each length the medians, in milliseconds, and the ratio to the first length.
 
-    The engine's settings say how it compresses. done: called after each length.
+    The engine's settings say how it compresses. done: called after each length with the tokens that
+    its prompt had.
     """
     chats = {n: _construct(engine, n) for n in lengths}
     rows: list[dict[str, Any]] = []
@@ -54,7 +55,7 @@ def measure(
                 "cached_tokens": round(statistics.median(one.usage.cached_tokens for one in found)),
             }
         )
-        done()
+        done(rows[-1]["prompt_tokens"])
     return rows
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,11 +22,19 @@ from persona.config import Compression, Settings
 from persona.errors import ModelError
 from persona.lab import gates, machine
 from persona.lab.bench import archives, first_token, overhead, random_model, speed, talk
+from persona.lab.bench.forecast import Forecast, Work
 
 if TYPE_CHECKING:
     from knowledge.memory import MemoryStore
 
 Report = Callable[[Progress], None]
+
+_SPEED, _FIRST, _TURNS = "reading and writing", "first words", "turns beside the bare engine"
+
+# For the time left. Tokens: of an exchange of a made-up chat, of the longest prompt (whole, compressed), of
+# what changes every turn, of a turn with memories. Seconds: to open a model, and of a search.
+_AN_EXCHANGE, _ALL, _SHOWN, _TAIL, _A_TURN = 190, 5_100, 1_000, 40, 700
+_OPENED, _SEARCH = 5.0, 0.05
 
 COMPRESSIONS: tuple[Compression, ...] = ("off", "extractive")
 _CARD = PersonaCard(talk.OWNER, f"Name: {talk.OWNER}\nStyle: short messages, mostly lower case")
@@ -41,10 +50,10 @@ class Plan:
 
     model: str | None = None
     shape: str = "0.6b"
-    runs: int = 5
+    runs: int = 3
     tokens: int = 128
-    turns: tuple[int, ...] = (5, 60, 200)
-    archives: tuple[int, ...] = (1_000, 10_000)
+    turns: tuple[int, ...] = (5, 200)
+    archives: tuple[int, ...] = (1_000, 4_000)
 
 
 def run(plan: Plan, settings: Settings, report: Report) -> dict[str, Any]:
@@ -55,12 +64,13 @@ def run(plan: Plan, settings: Settings, report: Report) -> dict[str, Any]:
     )
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="persona-bench-")))
-        sizes, retrieval = sorted(plan.archives), []
+        sizes, retrieval = sorted(set(plan.archives)), []
+        forecast = Forecast(_stages(plan, sizes), path.stat().st_size, report)
         for size in sizes:
-            archives.make(folder / str(size), size, report)
-            with _memory(folder / str(size)) as memory:
+            archives.make(folder / "archive", size, forecast)
+            with _memory(folder / "archive") as memory:
                 retrieval.append(archives.measure(memory, size))
-        memory = stack.enter_context(_memory(folder / str(sizes[-1])))
+        memory = stack.enter_context(_memory(folder / "archive"))
         backend = stack.enter_context(_closing(models.open_backend(settings.model)))
         sessions = stack.enter_context(_closing(SessionStore(folder / "sessions.sqlite3")))
 
@@ -70,13 +80,14 @@ def run(plan: Plan, settings: Settings, report: Report) -> dict[str, Any]:
             return put_together(over, memory=memory, sessions=sessions, backend=backend, card=_CARD)
 
         usual = engine(settings.chat.compression)
-        report(Progress("reading and writing", 0, 1))
-        found: dict[str, Any] = speed.measure(usual, plan.runs, plan.tokens)
-        rows = _first_tokens([engine(how) for how in COMPRESSIONS], plan, report)
+        counted = _Counted(forecast, _SPEED, plan.runs)
+        found: dict[str, Any] = speed.measure(usual, plan.runs, plan.tokens, counted)
+        forecast.found(found["prefill_tps"], found["decode_tps"])
+        rows = _first_tokens([engine(how) for how in COMPRESSIONS], plan, forecast)
         # one whole turn with memories: what a chat holds at once stands in the peak
         overhead.turn(usual, talk.question(sizes[-1], 0), 4)
         found["peak_mb"] = machine.peak_memory_mb()
-        counted = _Counted(report, "turns beside the bare engine", plan.runs)
+        counted = _Counted(forecast, _TURNS, plan.runs)
         questions = [talk.question(sizes[-1], number) for number in range(1, plan.runs + 1)]
         found |= overhead.measure(usual, questions, plan.tokens, counted)
         about = _about(plan, backend, settings)
@@ -90,12 +101,31 @@ def run(plan: Plan, settings: Settings, report: Report) -> dict[str, Any]:
 
 
 def _first_tokens(engines: Sequence[Engine], plan: Plan, report: Report) -> list[dict[str, Any]]:
-    counted = _Counted(report, "first words", len(engines) * len(plan.turns))
+    counted = _Counted(report, _FIRST, sum(_prompts(plan)))
     return [
         row
         for engine in engines
         for row in first_token.measure(engine, sorted(plan.turns), plan.runs, counted)
     ]
+
+
+def _stages(plan: Plan, sizes: Sequence[int]) -> dict[str, Work]:
+    """What is still to be done after the model is there, stage by stage, in order."""
+    grown = [size - before for before, size in pairwise([0, *sizes])]
+    stages = {
+        archives.stage(size): Work(messages=more, seconds=_OPENED + archives.QUERIES * _SEARCH)
+        for size, more in zip(sizes, grown, strict=True)
+    }
+    prompts = _prompts(plan)
+    stages[_SPEED] = Work(plan.runs * speed.READ, plan.runs * plan.tokens, seconds=_OPENED)
+    stages[_FIRST] = Work(sum(prompts) + plan.runs * len(prompts) * _TAIL)
+    stages[_TURNS] = Work((2 * plan.runs + 1) * _A_TURN, 2 * plan.runs * plan.tokens, seconds=_OPENED)
+    return stages
+
+
+def _prompts(plan: Plan) -> list[int]:
+    """Tokens, about, of the prompts whose first words are timed, without compression and with it."""
+    return [min(turns * _AN_EXCHANGE, most) for most in (_ALL, _SHOWN) for turns in plan.turns]
 
 
 def _model(plan: Plan, report: Report) -> Path:
@@ -146,12 +176,12 @@ def _closing(thing: Any) -> Iterator[Any]:
 
 
 class _Counted:
-    """Reports one more done of a stage at each call."""
+    """Reports so much more done of a stage at each call."""
 
     def __init__(self, report: Report, stage: str, total: int) -> None:
         self._report, self._stage, self._total, self._done = report, stage, total, 0
         report(Progress(stage, 0, total))
 
-    def __call__(self) -> None:
-        self._done += 1
+    def __call__(self, amount: int = 1) -> None:
+        self._done = min(self._done + amount, self._total)
         self._report(Progress(self._stage, self._done, self._total))

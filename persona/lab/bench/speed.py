@@ -3,19 +3,26 @@
 import random
 import statistics
 import threading
+from collections.abc import Callable
 
 from persona.backends.base import ChatMessage, Prompt, Usage
 from persona.chat.engine import Engine
 from persona.chat.events import TurnRequest
 from persona.lab.bench.talk import said
 
-_READ = 512
+READ = 512
 """Tokens read, at least."""
 
 
-def measure(engine: Engine, runs: int, tokens: int) -> dict[str, float]:
-    """Medians in tokens a second: `prefill_tps` of a prompt not seen before, `decode_tps` of the reply."""
-    found = [_once(engine, random.Random(run), tokens) for run in range(runs)]
+def measure(engine: Engine, runs: int, tokens: int, done: Callable[[], object]) -> dict[str, float]:
+    """Medians in tokens a second: `prefill_tps` of a prompt not seen before, `decode_tps` of the reply.
+
+    done: called after each run.
+    """
+    found = []
+    for run in range(runs):
+        found.append(_once(engine, random.Random(run), tokens))
+        done()
     return {
         "prefill_tps": round(statistics.median(_read(usage) for usage in found), 1),
         "decode_tps": round(statistics.median(usage.tokens_per_second for usage in found), 1),
@@ -29,7 +36,7 @@ def forget(engine: Engine) -> None:
 
 def _once(engine: Engine, rng: random.Random, tokens: int) -> Usage:
     text = said(rng)
-    while engine.backend.count_tokens(text) < _READ:
+    while engine.backend.count_tokens(text) < READ:
         text += " " + said(rng)
     forget(engine)
     request = TurnRequest("", thinking=False, max_tokens=tokens, ignore_eos=True, seed=1)

@@ -28,8 +28,9 @@ def question(messages: int, number: int) -> str:
 
 
 def write_archive(file: Path, messages: int) -> None:
-    """An archive in the form for everything else: JSON Lines, one message a line."""
-    rng = random.Random(messages)
+    """An archive in the form for everything else: JSON Lines, one message a line. A longer one begins with
+    the messages of a shorter one."""
+    rng = random.Random(0)
     with file.open("w", encoding="utf-8") as out:
         for number in range(messages):
             row = {
