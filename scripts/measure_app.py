@@ -71,8 +71,8 @@ PAUSE = 0.15
 TURN = 0.04
 """Seconds from one turn of the wheel to the next."""
 
-LINES = 5
-"""That the wheel turns on."""
+TURNS = 400
+"""Of the wheel, each of two lines: three quarters of them up, from the end."""
 
 PATIENCE = 120.0
 FRAME_PATIENCE = 10.0
@@ -245,8 +245,8 @@ async def long_chat(exchanges: int) -> dict[str, Any]:
         text = "\n\n".join(" ".join(rng.choices(WORDS, k=30)) for _ in range(2)) + "\n\n- one\n- two\n"
         store.add_reply(session.id, asked.number, text=text, status="complete")
     app = make_app(Metronome(store))
-    app.scroll_sensitivity_y = LINES
     frames: list[float] = []
+    frames_cpu: list[float] = []
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: app.room.engine)
         await pilot.pause(1.0)
@@ -264,12 +264,13 @@ async def long_chat(exchanges: int) -> dict[str, Any]:
         await pilot.pause(0.5)
         before = len(page.children)
         due = time.perf_counter()
-        for number in range(200):
+        for number in range(TURNS):
             due += TURN
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            frames.append(
-                1000 * (await turn_wheel(app, MouseScrollUp if number < 150 else MouseScrollDown) - due)
-            )
+            used = time.thread_time()
+            shown = await turn_wheel(app, MouseScrollUp if number < 0.75 * TURNS else MouseScrollDown)
+            frames.append(1000 * (shown - due))
+            frames_cpu.append(1000 * (time.thread_time() - used))
         gc.collect()
         grown = resident_mb() - empty
         widgets = len(page.children)
@@ -279,6 +280,7 @@ async def long_chat(exchanges: int) -> dict[str, Any]:
         "open_s": round(opened, 2),
         "open_processor_s": round(opened_cpu, 2),
         "scroll_frame": spread(frames),
+        "scroll_frame_processor": spread(frames_cpu),
         "memory_growth_mb": round(grown, 1),
         "messages_on_the_page": [before, widgets],
     }
