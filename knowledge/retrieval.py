@@ -1,8 +1,7 @@
 """From a question to ranked, dated memories: words and meaning fused, then rules, then a budget."""
 
-import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,32 +10,27 @@ from knowledge import lexical, rules, timewords
 from knowledge import timeline as timelines
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
-from knowledge.errors import PersonaError
-from knowledge.index import VectorIndex, Where
+from knowledge.index import VectorIndex
+from knowledge.meaning import Meaning, answering
 from knowledge.records import Memory
 from knowledge.serving import Cost, Pick, serve
 
 if TYPE_CHECKING:
     from knowledge.timeline import Floats, Ints, Timeline
 
-_log = logging.getLogger(__name__)
-
-WORDS = 1 / 40
+WORDS = 1 / 30
 """What one point of BM25 is worth against a cosine of 1."""
 
 GOOD = 0.6
 """The cosine of a good match."""
 
-DEEP = 200
-"""Candidates taken by words, and by meaning."""
-
-DEEP_WHERE = 60
-"""Candidates taken by meaning among the messages that fit a person or a time named."""
-
 MOST = 10
 """Memories served when the caller names no number."""
 
-WEAK = 1.8
+EVIDENT = 1 / 40
+"""What a point of BM25 is worth as evidence: less than for the order, for words that tell little add up."""
+
+WEAK = 1.75
 """Below this there is no evidence: the score of the best match, and how far it stands out. Chosen where what
 is served rightly less what is served wrongly is most on generated archives; the dev questions keep theirs."""
 
@@ -56,9 +50,9 @@ STRONG_WORDS = 0.65
 ALL_WORDS = 0.99
 """The share from which nothing more is asked, of a question of several words: "locker K180126"."""
 
-WEAK_BUT_HELD = 1.4
+WEAK_BUT_HELD = 1.35
 """The bound where the words are held: a single word may be held by chance ("Which phone do you use?"). Chosen
-as `WEAK` is, on a plateau from 1.24 to 1.48."""
+with `WEAK`; anything from 1.2 to 1.5 does about as well."""
 
 _AMONG_FEW = 0.52
 """How far the best match of a small archive counts as standing out: there is nothing to hold it against."""
@@ -76,7 +70,7 @@ FEEDBACK = 0.3
 """What being close to the best matches is worth: it brings up what says the same in other words."""
 
 FEEDBACK_FROM = 2
-"""How many of the best matches that closeness is measured from."""
+"""How many of the best matches that closeness is measured from; what asks is none of them."""
 
 _TAIL = 0.3
 """Share of the best score under which a match is not served."""
@@ -84,7 +78,7 @@ _TAIL = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Every candidate, best first. score, meaning (cosine, 0 where unknown), covered: by position.
+    """Every candidate, best first. score, evidence, meaning (cosine, 0 where unknown), covered: by position.
 
     complete: whether every message had its vectors. idle: whether the question names nothing to look
     for ("hi", "and why?"): whatever is near it in meaning is chance. timely: whether the best match was
@@ -93,6 +87,7 @@ class Ranking:
 
     order: "Ints"
     score: "Floats"
+    evidence: "Floats"
     meaning: "Floats"
     covered: "Floats"
     words: dict[str, "Ints"]
@@ -109,16 +104,16 @@ class Ranking:
             return False
         held = float(self.covered.max())
         if not self.complete:
-            return held < WEAK_WORDS and self._evidence() < WEAK
+            return held < WEAK_WORDS and self._strength() < WEAK
         if held > ALL_WORDS and len(self.words) > 1:
             return False
-        return self._evidence() < (WEAK_BUT_HELD if held >= STRONG_WORDS else WEAK)
+        return self._strength() < (WEAK_BUT_HELD if held >= STRONG_WORDS else WEAK)
 
-    def _evidence(self) -> float:
-        best = float(self.score[self.order[0]])
+    def _strength(self) -> float:
+        best = float(self.evidence[self.order[0]])
         if len(self.order) <= _RUNNER_UP:
             return best + STANDS_OUT * _AMONG_FEW
-        return best + STANDS_OUT * (best - float(self.score[self.order[_RUNNER_UP]]))
+        return best + STANDS_OUT * (best - float(self.evidence[self.order[_RUNNER_UP]]))
 
 
 class Retriever:
@@ -127,7 +122,7 @@ class Retriever:
     def __init__(self, archive: Archive, index: VectorIndex, embedder: Embedder) -> None:
         self._archive = archive
         self._index = index
-        self._embedder = embedder
+        self._meaning = Meaning(archive, index, embedder)
         self._version: str | None = None
         self._timeline: Timeline | None = None
 
@@ -164,21 +159,25 @@ class Retriever:
         weights = lexical.weighted(bare, [earlier])
         asked = f"{earlier} {bare}".strip()
         found = lexical.match(self._archive, timeline, weights, reading.names, reading.called)
-        meaning = self._meaning(asked, reading, timeline, found.score)
+        meaning = self._meaning.of(asked, reading, timeline, found.score)
         candidates = np.flatnonzero((found.score > 0) | (meaning > 0))
         complete = self._index.pending() == 0
         # where a vector is missing, the best match by words takes the place of a good match by meaning
         unseen = (meaning == 0) & (not complete or not meaning.any())
         worth = np.where(unseen, GOOD / max(1e-9, found.score.max(initial=0.0)), WORDS)
-        plain = meaning + worth * found.score
+        plain = meaning + answering(meaning, timeline) + worth * found.score
         score = rules.apply(self._archive, reading, timeline, now, plain)
         score = rules.addressed_last(self._archive, reading, timeline, score)
-        score = score + FEEDBACK * self._echoes(score, meaning, timeline)
+        telling = np.argsort(np.where(timeline.asks, np.inf, -score), kind="stable")[:FEEDBACK_FROM]
+        score = score + FEEDBACK * self._meaning.echoes(telling, meaning, timeline)
         score = rules.newest_first(reading, timeline, score)
         order = candidates[np.argsort(-score[candidates], kind="stable")]
         idle = not (weights or reading.people or reading.spans or reading.you)
         timely = any(m[order[:1]].any() for span in reading.spans for m in rules.within(span, timeline))
-        return Ranking(order, score, meaning, found.covered, found.words, reading, complete, idle, timely)
+        evidence = score - np.where(unseen, 0.0, WORDS - EVIDENT) * found.score
+        return Ranking(
+            order, score, evidence, meaning, found.covered, found.words, reading, complete, idle, timely
+        )
 
     def timeline(self) -> "Timeline":
         """The timeline of the archive as it is now."""
@@ -186,64 +185,6 @@ class Retriever:
         if self._timeline is None or version != self._version:
             self._timeline, self._version = timelines.load(self._archive), version
         return self._timeline
-
-    def _meaning(
-        self, query: str, reading: rules.Reading, timeline: "Timeline", by_words: "Floats"
-    ) -> "Floats":
-        """The cosine of every candidate: the nearest, those that fit what is named, the best by words."""
-        import numpy as np
-
-        meaning = np.zeros(len(timeline))
-        if self._index.is_empty() or not query.strip():
-            return meaning
-        wordy = np.flatnonzero(by_words > 0)
-        wordy = wordy[np.argsort(-by_words[wordy], kind="stable")][:DEEP]
-        try:
-            vector = self._embedder.embed([query])[0]
-            found = self._index.nearest(vector, DEEP)
-            for where in self._filters(reading):
-                found |= self._index.nearest(vector, DEEP_WHERE, where)
-            found |= self._index.similar(vector, [k for k in timeline.key[wordy].tolist() if k not in found])
-        except PersonaError as error:
-            # words alone still find most; a chat must not end because the index is damaged
-            _log.warning("search by words only: %s", error.message)
-            return meaning
-        keys = np.array(list(found), dtype=np.int64)
-        known = timeline.known(keys)
-        meaning[timeline.positions(keys[known])] = np.maximum(0.0, np.array(list(found.values()))[known])
-        return meaning
-
-    def _echoes(self, score: "Floats", meaning: "Floats", timeline: "Timeline") -> "Floats":
-        """How near every candidate is to the best ones: what says the same in other words (Rocchio)."""
-        import numpy as np
-
-        near = np.zeros(len(timeline))
-        best = np.argsort(-score, kind="stable")[:FEEDBACK_FROM]
-        best = best[meaning[best] > 0]
-        vector = self._index.centre(timeline.key[best].tolist()) if len(best) else None
-        if vector is None:
-            return near
-        found = self._index.nearest(vector, DEEP)
-        rest = [k for k in timeline.key[np.flatnonzero(meaning > 0)].tolist() if k not in found]
-        found |= self._index.similar(vector, rest)
-        keys = np.array(list(found), dtype=np.int64)
-        known = timeline.known(keys)
-        near[timeline.positions(keys[known])] = np.maximum(0.0, np.array(list(found.values()))[known])
-        near[best] = 1.0
-        return near
-
-    def _filters(self, reading: rules.Reading) -> Iterator[Where]:
-        """One filter for each person and time that a question names, the owner among them."""
-        people = list(reading.people)
-        if reading.you:
-            people += [key for (key,) in self._archive.rows("SELECT key FROM identities WHERE is_self")]
-        if people:
-            yield {"author": {"$in": people}}
-        for span in reading.spans:
-            start = [{"sent_at": {"$gte": rules.micro(span.start)}}] if span.start else []
-            end = [{"sent_at": {"$lt": rules.micro(span.end) + rules.TOLD_WITHIN}}] if span.end else []
-            both = start + end
-            yield both[0] if len(both) == 1 else {"$and": both}
 
     def _pick(self, ranking: Ranking, position: int) -> Pick:
         words = [w for w, places in ranking.words.items() if position in places]

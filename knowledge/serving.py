@@ -1,5 +1,6 @@
 """From ranked messages to the memories that fit: no repeats, the telling part of long ones, a budget."""
 
+import re
 from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,9 @@ Cost = Callable[[Sequence[Memory]], int]
 """Tokens of these memories as the caller will show them."""
 
 _SAME = 0.85
+_INTERJECTIONS = frozenset(
+    "ach ah haha hey hm hmm hmmm lol na naja oh ok okay so ugh uh um well yeah".split()
+)
 _NEIGHBOUR_LONGEST = 160
 
 
@@ -50,7 +54,7 @@ def serve(
         message = stored.get(int(timeline.key[pick.position]))
         if message is None:
             continue
-        bag = frozenset(fold(w) for w in message.text.split())
+        bag = _bag(message.text)
         if any(_alike(bag, other) for other in seen):
             continue
         memory = _memory(message, pick, len(chosen) + 1)
@@ -78,6 +82,12 @@ def excerpt(text: str, words: Set[str]) -> str:
 def _stemmed(word: str, words: Set[str]) -> bool:
     """Whether a word and one of `words` have a long beginning in common."""
     return any(len(w) > 4 and len(word) > 4 and w[:5] == word[:5] for w in words)
+
+
+def _bag(text: str) -> frozenset[str]:
+    """The words by which a near-copy is told: "hm, kitchens are safe" is one of "kitchens are safe"."""
+    words = frozenset(fold(word) for word in re.findall(r"\w+", text))
+    return words - _INTERJECTIONS or words
 
 
 def _alike(one: frozenset[str], other: frozenset[str]) -> bool:

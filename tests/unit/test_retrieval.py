@@ -162,6 +162,11 @@ def test_repeats_are_shown_once(talk: Talk) -> None:
     assert sorted(found(retriever, "soup")) == ["cold soup", "soup on the stove"]
 
 
+def test_an_interjection_makes_no_new_message_of_a_repeat(talk: Talk) -> None:
+    retriever = talk(("mira", "#a", 0, "Kitchens are safe."), ("mira", "#a", 9, "hm, kitchens are safe"))
+    assert len(found(retriever, "kitchens")) == 1
+
+
 def test_very_common_words_do_not_drown_the_rare_one(talk: Talk) -> None:
     lines = [("mira", f"#{n}", n, f"the meeting went on and on, part {n}") for n in range(300)]
     retriever = talk(*lines, ("noor", "#z", 1, "ticket QX-7731 is lost"))
@@ -216,6 +221,7 @@ def test_words_alone_are_evidence_only_where_a_match_stands_out(
     covered = np.array([held, *[0.0] * 5])
     ranking = Ranking(
         np.arange(6),
+        score,
         score,
         np.zeros(6),
         covered,
