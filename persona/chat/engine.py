@@ -304,7 +304,7 @@ class Engine:
         if room <= 0:
             return ()
         remembers, text = options.remembers, options.request.text
-        question = Question(text, session_id, plan.first, turns=remembers)
+        question = Question(text, session_id, plan.first, turns=remembers, number=before)
         told: list[Memory] = []
         if session_id and options.folds:
             told = self._recall.search(question, budget_tokens=room // 2 if remembers else room, cost=cost)

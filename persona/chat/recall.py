@@ -29,9 +29,14 @@ PLACE = "this chat"
 ENOUGH = 0.34
 """Share of a question's words, rare ones weighing more, that must be found."""
 
+AS_GOOD = 0.75
+"""Share of the best one's score that another must have: what is told of the user's aunt answers nothing on
+their sister, and a small reader mixes the two up (docs/LOG.md)."""
+
 MOST = 5
 
 _ASKED_AGAIN = 0.4
+_BESIDE_A_FACT = 0.8
 _REPLY = 0.6
 _OWN = re.compile(r"\b(?:i|i['’]\w+|my|me|mine|we|our|us|ich|mein\w*|mir|mich|wir|unser\w*)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"\d")
@@ -41,13 +46,15 @@ _STEM = 4
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is searched for. before: only exchanges of a lower number, the others are in the prompt.
+    """What is searched for. before: turns of lower numbers only, the others are in the prompt; facts are
+    served from those, too. number: the exchange that the question opens, None for the next one.
     turns: whether folded turns may be served, or facts only."""
 
     text: str
     session_id: str
     before: int
     turns: bool = True
+    number: int | None = None
 
     @property
     def is_on_the_user(self) -> bool:
@@ -85,8 +92,9 @@ class ChatRecall:
 
         served: list[Memory] = []
         taken: set[str] = set()
+        least = max(ENOUGH, AS_GOOD * max(map(score, found), default=0.0))
         for f in sorted(found, key=lambda f: (-score(f), -f.turn.number)):
-            if score(f) < ENOUGH or len(served) == MOST:
+            if score(f) < least or len(served) == MOST:
                 break
             memory = _memory(f, len(served) + 1, score(f), terms(question.text))
             fits = budget_tokens is None or cost([*served, memory]) <= budget_tokens
@@ -96,22 +104,22 @@ class ChatRecall:
         return served
 
     def _candidates(self, question: Question, asked: set[str]) -> Iterable[_Found]:
-        turns = {t.id: t for t in self._sessions.turns(question.session_id) if t.number < question.before}
-        outdated: set[str] = set()
-        for fact in self._facts.told(question.session_id):
-            [turn_id] = fact.sources
-            if fact.superseded_by:
-                outdated.add(turn_id)
-            elif turn_id in turns:
-                yield _told(fact, turns[turn_id])
+        number = question.number
+        turns = [t for t in self._sessions.turns(question.session_id) if number is None or t.number < number]
+        by_id = {t.id: t for t in turns}
+        facts = [f for f in self._facts.told(question.session_id) if f.sources[0] in by_id]
+        telling = {f.sources[0] for f in facts}
+        for fact in facts:
+            if not fact.superseded_by:
+                yield _told(fact, by_id[fact.sources[0]])
         if not question.turns:
             return
-        for turn in turns.values():
-            words = _words(turn.text)
+        for turn in turns:
+            words = _words(turn.text) if turn.number < question.before else frozenset()
             if asked & words:
                 weight = 1.0 if turn.role == "user" else _REPLY
                 weight *= _ASKED_AGAIN if turn.text.rstrip().endswith("?") else 1.0
-                weight *= 0.9 if turn.id in outdated else 1.0
+                weight *= _BESIDE_A_FACT if turn.id in telling else 1.0
                 yield _Found(turn, turn.text, words, weight, "words said in this chat")
 
 
@@ -130,7 +138,8 @@ def stem(word: str) -> str:
 
 def _words(text: str) -> frozenset[str]:
     """Every beginning of every word of `text` that a question's stem may be."""
-    found = (form for word in re.findall(r"\w+", text) for form in forms(fold(word)))
+    written = (fold(word) for word in re.findall(r"\w+", text))
+    found = (form for word in written for form in (*forms(word), word.removesuffix("s")))
     return frozenset(start for word in found for start in _starts(word))
 
 

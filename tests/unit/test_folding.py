@@ -299,6 +299,30 @@ def test_words_of_three_letters_and_irregular_verbs_find_what_was_told(
     assert value in served[0].text, "beside the question, even where a summary shows it too"
 
 
+def test_what_is_told_of_one_relative_is_not_served_for_another(house: House) -> None:
+    session_id = house.say("My aunt's name is Pilar.").session_id
+    house.say("My godson's name is Caspar.", session_id=session_id)
+    for n in range(40):
+        house.say(f"We met Person{n} at number {n}.", session_id=session_id)
+        house.engine.idle(session_id)
+    house.say("It was late in the end. My sister's name is Lena. The lift is broken.", session_id=session_id)
+    for who, name in (("aunt", "Pilar"), ("sister", "Lena")):
+        served = house.say(f"What is the name of my {who}?", session_id=session_id).memories
+        assert [m.text for m in served] == [f"My {who}'s name is {name}."]
+
+
+def test_a_fact_is_served_rather_than_the_long_turn_that_tells_it(house: House) -> None:
+    text = (
+        "The meeting took ages in the end. The phone number of my dentist ends in 1203. The lift is broken."
+    )
+    session_id = house.say(text).session_id
+    for n in range(40):
+        house.say(f"We met Person{n} at number {n}.", session_id=session_id)
+        house.engine.idle(session_id)
+    served = house.say("How does the phone number of my dentist end?", session_id=session_id).memories
+    assert served[0].text == "The phone number of my dentist ends in 1203."
+
+
 def test_a_question_about_the_twin_sees_the_archive_first(house: House) -> None:
     session_id = house.say("I moved to Graz.").session_id
     for n in range(60):
