@@ -12,7 +12,7 @@ import pytest
 
 from persona import config, paths
 from persona.chat.engine import Engine
-from persona.chat.opening import open_engine
+from persona.chat.opening import beside, open_engine
 from trainer.starter.evaluate import Answer, ask, questions
 
 RIGHT = 0.72
@@ -76,3 +76,18 @@ def test_thinks_when_asked_to_and_only_then(plain: list[Answer], thinking: list[
 
 def test_no_tag_leaks(plain: list[Answer], thinking: list[Answer]) -> None:
     assert not any(a.leaked for a in (*plain, *thinking))
+
+
+@pytest.mark.parametrize("changes", [{"kv_cache": "q8_0"}, {"speculative": "prompt_lookup"}])
+def test_settings_of_the_engine_leave_it_as_right(
+    mira: Engine, plain: list[Answer], changes: dict[str, str]
+) -> None:
+    some = slice(0, 12)
+    other = beside(mira, mira.settings.model.model_copy(update=changes))
+    try:
+        answers = [ask(other, row) for row in ROWS[some]]
+    finally:
+        other.backend.close()
+    if "speculative" in changes:
+        assert [a.reply for a in answers] == [a.reply for a in plain[some]]
+    assert sum(a.right for a in answers) >= sum(a.right for a in plain[some]) - 1
