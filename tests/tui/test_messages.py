@@ -11,6 +11,7 @@ from persona.tui.screens.branching import EDITING
 from persona.tui.widgets.conversation import Conversation
 from persona.tui.widgets.messages import Thinking, TwinMessage, UserMessage
 from persona.tui.widgets.prompt import Prompt
+from persona.tui.widgets.said import Said
 from tui.conftest import chat, make_app, opened, screen_text, text_of, wait_until, write
 from tui.scripted import ScriptedEngine, ThinkingDelta
 from tui.test_sessions import long_chat, tell
@@ -194,3 +195,19 @@ async def test_a_long_chat_is_scrolled_to_its_beginning_with_few_widgets(engine:
         await resumed(pilot, "answer 32")
         await pilot.press("ctrl+home")
         await wait_until(pilot, lambda: in_view(pilot, "question 1"))
+
+
+async def test_what_is_read_stays_where_it_is_while_turns_come_above(engine: ScriptedEngine) -> None:
+    first = long_chat(engine, 32)
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "answer 32")
+        screen = chat(pilot)
+        page = screen.query_one(Conversation)
+        read = next(said for said in screen.query(Said) if said.virtual_region.y > 12)
+        place, count, painted = read.virtual_region.y, len(page.children), set[int]()
+        screen.screen_layout_refresh_signal.subscribe(
+            screen, lambda _: painted.add(read.region.y - page.region.y), immediate=True
+        )
+        page.scroll_to(y=3, animate=False, immediate=True)
+        await wait_until(pilot, lambda: len(page.children) > count + 3 and not page.bringing)
+        assert painted == {place - 3}

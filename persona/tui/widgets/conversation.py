@@ -1,25 +1,29 @@
 """The scrolling page of a chat. Of a long one it holds the messages around what is in view, no more."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from textual.containers import VerticalScroll
 from textual.content import Content
+from textual.geometry import Region, Size
+from textual.layout import DockArrangeResult
 from textual.message import Message
+from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 from textual.widgets import Static
 
 from persona.tui.widgets.fold import Fold
+from persona.tui.widgets.settled import settled
 
 MakeWidget = Callable[[], Widget]
 
 PAGE = 12
 """Turns put on the page at once; a chat of thousands must open as fast as one of ten."""
 
-STEP = 2
-"""Turns brought at once while the reader scrolls: what a frame has time for, a dozen widgets each."""
+STEP = 1
+"""Turns brought at once while the reader scrolls: what a frame has time for, some seven widgets each."""
 
-AHEAD = 2
+AHEAD = 1
 """Screens of turns kept ready above and below what is in view."""
 
 
@@ -56,6 +60,7 @@ class Conversation(VerticalScroll, can_focus=False):
     """Messages in order. It follows its end only while the reader is there.
 
     That rule is Textual's anchor: scrolling away releases it, coming back to the end takes it up again.
+    Away from the end the message at the top of the view stays where it is, whatever comes or goes above it.
     Stored messages are made by their makers when they are needed; those that are added live stay below them.
     """
 
@@ -63,6 +68,8 @@ class Conversation(VerticalScroll, can_focus=False):
     Conversation { height: 1fr; padding: 0 1; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     Conversation > .-pointed { background: $primary 15%; }
     """
+
+    virtual_size = settled()
 
     class NearEdge(Message):
         """The reader comes near the first or last of what is on the page."""
@@ -73,6 +80,9 @@ class Conversation(VerticalScroll, can_focus=False):
         self._shown: list[Widget] = []
         self._first = 0
         self._earlier, self._later = More("▴", "earlier"), More("▾", "later")
+        self._arranged: DockArrangeResult | None = None
+        self._places: dict[Widget, Region] = {}
+        """Where each message is on the page, in lines from its top."""
         self.bringing = False
         """Whether turns are on their way to the page because the reader came near its edge."""
         # the reader's keys and the nearness of an edge come from different tasks
@@ -134,29 +144,25 @@ class Conversation(VerticalScroll, can_focus=False):
         async with self._changing:
             first = max(0, self._first - count)
             page = [make() for make in self._past[first : self._first]]
-            keep = self._kept_place()
-            far = [w for w in self._shown if w.virtual_region.y > self._screens_from_here(AHEAD + 2)]
+            far = [w for w in self._shown if self._place(w).y > self._screens_from_here(AHEAD + 2)]
             self._shown = [*page, *(w for w in self._shown if w not in far)]
             self._first = first
             with self.app.batch_update():
                 await self.mount_all(page, after=self._earlier)
                 await self._drop(far)
                 self._count()
-            self.call_after_refresh(keep)
 
     async def show_later(self, count: int = PAGE) -> None:
         """Bring some of the turns below, and keep the reader's place."""
         async with self._changing:
             page = [make() for make in self._past[self._last : self._last + count]]
-            keep = self._kept_place()
-            far = [w for w in self._shown if w.virtual_region.bottom < self._screens_from_here(-AHEAD - 1)]
+            far = [w for w in self._shown if self._place(w).bottom < self._screens_from_here(-AHEAD - 1)]
             self._shown = [*(w for w in self._shown if w not in far), *page]
             self._first += len(far)
             with self.app.batch_update():
                 await self.mount_all(page, before=self._later)
                 await self._drop(far)
                 self._count()
-            self.call_after_refresh(keep)
 
     async def to_oldest(self) -> None:
         """Go to the first turn of the chat."""
@@ -198,10 +204,7 @@ class Conversation(VerticalScroll, can_focus=False):
     @property
     def _left_below(self) -> float:
         """Lines of stored messages below what is in view."""
-        # Asked where a widget out of view is, Textual lays out the whole page, at each step of a scroll.
-        if self.children[-1] is self._later:
-            return self.max_scroll_y - self.scroll_y
-        return self._later.virtual_region.bottom - self.scroll_y - self.size.height
+        return self._place(self._later).bottom - self.scroll_y - self.size.height
 
     async def on_conversation_near_edge(self) -> None:
         if self._near_first:
@@ -225,19 +228,32 @@ class Conversation(VerticalScroll, can_focus=False):
         if widgets:
             await self.remove_children(widgets)
 
-    def _kept_place(self) -> Callable[[], None]:
-        """Puts the message at the top of the view where it is now."""
-        top = next((w for w in self._shown if w.virtual_region.bottom > self.scroll_y), None)
-        if top is None or self._following:
-            return lambda: None
-        offset = top.virtual_region.y - self.scroll_y
+    def _place(self, widget: Widget) -> Region:
+        # Asked where a widget out of view is, Textual lays out the whole page, at each step of a scroll.
+        return self._places.get(widget, Region())
 
-        def keep() -> None:
-            # by now the reader may have gone to the end, or to another chat
-            if top.parent is self and not self._following:
-                self.scroll_to(y=top.virtual_region.y - offset, animate=False, immediate=True)
+    def arrange(self, size: Size, optimal: bool = False) -> DockArrangeResult:
+        """Where the messages are. Scrolls along with the one at the top of the view, before it is drawn."""
+        arranged = super().arrange(size, optimal)
+        if arranged is not self._arranged:
+            before, self._arranged = self._places, arranged
+            self._places = {placed.widget: placed.region for placed in arranged.placements}
+            if not self._following:
+                self._keep_place(before, arranged.total_region.bottom - size.height)
+        return arranged
 
-        return keep
+    def _keep_place(self, before: Mapping[Widget, Region], furthest: int) -> None:
+        in_view = (w for w, place in before.items() if place.bottom > self.scroll_y)
+        top = next((w for w in in_view if not isinstance(w, More)), None)
+        if top is None or top not in self._places:
+            return
+        moved = self._places[top].y - before[top].y
+        if moved:
+            y = max(0, min(furthest, self.scroll_y + moved))
+            # as Textual's anchor does: the page is being laid out already
+            self.set_reactive(Widget.scroll_y, y)
+            self.set_reactive(Widget.scroll_target_y, y)
+            self.vertical_scrollbar.set_reactive(ScrollBar.position, y)
 
     @property
     def _following(self) -> bool:

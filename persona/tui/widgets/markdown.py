@@ -4,10 +4,13 @@ from markdown_it import MarkdownIt
 from textual import events
 from textual.app import ComposeResult
 from textual.widgets import Markdown
+from textual.widgets._markdown import MarkdownParagraph
 from textual.widgets.markdown import MarkdownBlock, MarkdownFence
 
 from knowledge.text import printable
 from persona.tui.bubbles import apart, is_burst
+from persona.tui.widgets.lists import BulletList, NumberedList
+from persona.tui.widgets.settled import settled
 
 
 def _parser() -> MarkdownIt:
@@ -29,11 +32,28 @@ class Code(MarkdownFence):
         self.app.notify("The code is on the clipboard.", markup=False)
 
 
+class Paragraph(MarkdownParagraph):
+    """A paragraph."""
+
+    virtual_size = settled()
+
+
+OURS: dict[str, type[MarkdownBlock]] = {
+    "paragraph_open": Paragraph,
+    "fence": Code,
+    "code_block": Code,
+    "bullet_list_open": BulletList,
+    "ordered_list_open": NumberedList,
+}
+
+
 class ReplyMarkdown(Markdown):
     """Untrusted Markdown: control characters are dropped, HTML is text, no link opens by itself.
 
     bubbles: show messages in a row as such.
     """
+
+    virtual_size = settled()
 
     DEFAULT_CSS = """
     ReplyMarkdown { padding: 0; margin: 0; background: transparent; }
@@ -64,8 +84,7 @@ class ReplyMarkdown(Markdown):
 
     def get_block_class(self, block_name: str) -> type[MarkdownBlock]:
         """What shows a block."""
-        block = super().get_block_class(block_name)
-        return Code if block is MarkdownFence else block
+        return OURS.get(block_name) or super().get_block_class(block_name)
 
     @property
     def code(self) -> str:

@@ -17,6 +17,7 @@ from persona.errors import PersonaError
 from persona.tui.widgets.fold import Fold
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.said import Head, Link, Said
+from persona.tui.widgets.settled import settled
 
 if TYPE_CHECKING:
     from persona.tui.widgets.markdown import ReplyMarkdown
@@ -29,12 +30,20 @@ _MINE = (Link("edit", "edit"), Link("copy", "copy_reply"), Link("quote", "quote"
 _THEIRS = (Link("copy", "copy_reply"), Link("quote", "quote"), Link("fork", "fork"))
 
 
+class Words(Static):
+    """What the user wrote, as it was written."""
+
+    DEFAULT_CSS = """
+    Words { height: auto; }
+    """
+    virtual_size = settled()
+
+
 class UserMessage(Said):
-    """What the user wrote, as it was written. name: who they spoke as."""
+    """A message of the user's. name: who they spoke as."""
 
     DEFAULT_CSS = """
     UserMessage { border-left: outer $secondary; }
-    UserMessage > .text { height: auto; }
     """
 
     def __init__(
@@ -45,7 +54,7 @@ class UserMessage(Said):
 
     def compose(self) -> ComposeResult:
         yield self.head
-        yield Static(Content(self.text), classes="text", markup=False)
+        yield Words(Content(self.text), markup=False)
 
 
 class Thinking(Fold):
@@ -108,13 +117,12 @@ class TwinMessage(Said):
         self._thinking: Thinking | None = None
         self._thinking_since: float | None = None
         self._memories: MemoryList | None = None
-        self._foot = Static("", classes="foot", markup=False)
-        self._foot.display = False
+        self._foot: Static | None = None
 
     def compose(self) -> ComposeResult:
         yield self.head
-        yield from (part for part in (self._thinking, self._body, self._memories) if part is not None)
-        yield self._foot
+        parts = (self._thinking, self._body, self._memories, self._foot)
+        yield from (part for part in parts if part is not None)
 
     def restore(
         self, text: str, thinking: str, status: Status, memories: int, load: Callable[[], Sequence[Memory]]
@@ -136,6 +144,12 @@ class TwinMessage(Said):
 
     def phase(self, doing: str) -> None:
         """One line below: what is going on before there is anything to read, or how it ended."""
+        if self._foot is None:
+            if not doing:
+                return
+            self._foot = Static(classes="foot", markup=False)
+            if self.is_attached:
+                self.mount(self._foot)
         self._foot.update(Content(doing))
         self._foot.display = bool(doing)
 

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from knowledge.text import one_line, printable
 from persona.tui import keys
 from persona.tui.widgets.links import link
+from persona.tui.widgets.settled import settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Head(Static):
     """`Mira Sol  12:00`, which of several replies it is, and links while the message has the attention."""
 
     ALLOW_SELECT = False
+    virtual_size = settled()
 
     def __init__(self, name: str, when: datetime | None, style: str, links: Sequence[Link]) -> None:
         super().__init__(markup=False)
@@ -67,7 +69,7 @@ class Head(Static):
         if self._offered:
             for one in self._links:
                 parts += [Content.styled("  ·  ", "$foreground 30%"), _link(one.word, one.action)]
-        self.update(Content("").join(parts))
+        self.update(Content("").join(parts), layout=False)  # it has one line whatever it says
 
 
 class Said(Vertical, can_focus=True):
@@ -78,6 +80,7 @@ class Said(Vertical, can_focus=True):
 
     BINDINGS = keys.bindings(keys.MESSAGE_ACTIONS)
     FOCUS_ON_CLICK = False
+    virtual_size = settled()
     DEFAULT_CSS = """
     Said { height: auto; margin: 1 0 0 0; padding: 0 1; }
     Said > Head { height: 1; }
