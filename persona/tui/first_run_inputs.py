@@ -22,13 +22,20 @@ def export_paths(text: str) -> list[Path]:
     Quotes, backslashes, `~` and file:// are understood; a blank parts two paths unless the whole is one.
     """
     whole = _path(text.strip().strip("'\""))
-    if whole.exists():
+    if _exists(whole):
         return [whole]
     try:
         parts = [_path(part.strip("'\"")) for part in shlex.split(text, posix=sys.platform != "win32")]
     except ValueError:
         return [whole]
-    return parts if any(part.exists() for part in parts) else [whole]
+    return parts if any(map(_exists, parts)) else [whole]
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a page of text is too long for a name
+        return False
 
 
 def _path(text: str) -> Path:
@@ -37,7 +44,8 @@ def _path(text: str) -> Path:
         from urllib.request import url2pathname  # with it comes HTTP, 30 ms of every start
 
         text = url2pathname(urlparse(text).path)
-    return Path(os.path.abspath(Path(text).expanduser()))
+    # Path.expanduser raises where no user is called so: "~5 euros"
+    return Path(os.path.abspath(os.path.expanduser(text)))
 
 
 def known_names() -> list[str]:

@@ -172,6 +172,28 @@ async def test_pasted_control_characters_do_not_reach_the_prompt(engine: Scripte
         assert prompt.text == "[2Jhello\nthere"
 
 
+@pytest.mark.parametrize("text", ["~5 euros each", "/" + "and so on " * 900, "it's ~5 " + "long" * 90])
+async def test_what_looks_like_a_path_and_is_none_is_pasted_as_it_is(
+    engine: ScriptedEngine, text: str
+) -> None:
+    async with make_app(engine).run_test(size=WIDE) as pilot:
+        prompt = (await opened(pilot)).query_one(Prompt)
+        pilot.app.post_message(Paste(text))
+        await wait_until(pilot, lambda: prompt.text == text)
+
+
+async def test_a_long_paste_is_sent_whole(engine: ScriptedEngine) -> None:
+    text = "\n".join(f"line {number} of a page that somebody pasted" for number in range(2000))
+    async with make_app(engine).run_test(size=WIDE) as pilot:
+        prompt = (await opened(pilot)).query_one(Prompt)
+        pilot.app.post_message(Paste(text))
+        await wait_until(pilot, lambda: prompt.text == text)
+        assert prompt.size.height < WIDE[1] // 2
+        await pilot.press("enter")
+        await wait_until(pilot, lambda: engine.requests)
+        assert engine.requests[0].text == text
+
+
 async def test_a_new_chat_is_empty_and_the_next_message_starts_a_session(engine: ScriptedEngine) -> None:
     async with make_app(engine).run_test(size=WIDE) as pilot:
         await opened(pilot)

@@ -1,5 +1,6 @@
 """Where the user writes."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -107,8 +108,9 @@ class Prompt(TextArea):
     async def _on_paste(self, event: events.Paste) -> None:
         # Textual hands the same event to the base class next, which would insert it as it is.
         event.text = printable(event.text)
-        dropped = tuple(path for path in export_paths(event.text) if path.is_absolute() and path.exists())
-        if dropped and _is_path(event.text):
+        paths = export_paths(event.text) if _is_path(event.text) else ()
+        dropped = tuple(path for path in paths if os.path.exists(path))
+        if dropped:
             event.prevent_default()
             event.stop()
             self.post_message(self.Dropped(dropped))
