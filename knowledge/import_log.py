@@ -8,6 +8,7 @@ from typing import Any
 
 from knowledge.archive import Archive
 from knowledge.records import ImportReport
+from knowledge.tombstones import FORGOTTEN, Tombstones
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +23,23 @@ class LoggedProblem:
 
 
 def keep(archive: Archive, reports: Iterable[ImportReport]) -> None:
-    """Remember these imports instead of earlier ones of the same exports."""
+    """Remember these imports instead of earlier ones of the same exports; never the name of somebody
+    forgotten, after whom a file may be called."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     with archive.writing() as db:
+        stones = Tombstones(db)
+
+        def unnamed(said: str) -> str:
+            return FORGOTTEN if stones and stones.names(said) else _storable(said)
+
         for r in reports:
-            db.execute("DELETE FROM imports WHERE path = ? AND source = ?", (r.path, r.source))
-            row = (now, r.path, r.source, json.dumps(counts(r), ensure_ascii=True))
+            path = unnamed(r.path)
+            db.execute("DELETE FROM imports WHERE path = ? AND source = ?", (path, r.source))
+            row = (now, path, r.source, json.dumps({**counts(r), "path": path}, ensure_ascii=True))
             key = db.execute(
                 "INSERT INTO imports (at, path, source, counts) VALUES (?, ?, ?, ?)", row
             ).lastrowid
-            rows = ((key, _storable(p.place), _storable(p.reason)) for p in r.problems)
+            rows = ((key, unnamed(p.place), unnamed(p.reason)) for p in r.problems)
             db.executemany("INSERT INTO problems VALUES (?, ?, ?)", rows)
 
 

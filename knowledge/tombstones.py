@@ -24,6 +24,7 @@ LEAST_LINE = 32
 
 _MOST_WORDS = 4
 _WORD = re.compile(r"[^\s,;()<>\[\]@#]+")
+_JOINING = re.compile(r"[/\\._+-]+")
 _QUOTING = re.compile(r"^[>|\s]+")
 
 
@@ -65,6 +66,10 @@ class Tombstones:
             theirs = self._names_forgotten(m.conversation) or self._has("line", m.conversation)
             kept.append(replace(m, conversation=FORGOTTEN) if theirs else m)
         return kept
+
+    def names(self, path: str) -> bool:
+        """Whether the name of a file or folder on `path` is one of a forgotten person."""
+        return self._names_forgotten(path) or self._names_forgotten(_JOINING.sub(" ", path))
 
     def _is_gone(self, m: Message) -> bool:
         return (

@@ -59,19 +59,20 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="questions of which the median time is told")
     parser.add_argument("--compression", choices=get_args(Compression), default="abstractive")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=0, help="0: one for each core")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     path = options.model or str(random_model.ensure("0.6b", paths.data_dir() / "bench"))
-    with opened(path, options.compression) as (engine, backend):
+    with opened(ModelSettings(name=path, threads=options.threads), options.compression) as (engine, backend):
         found = measure(engine, backend, options)
     print(json.dumps(found, indent=1) if options.json else in_words(found))
     sys.exit(not all(figure["met"] for figure in found["figures"].values()))
 
 
 @contextmanager
-def opened(model: str, compression: Compression) -> Iterator[tuple[Engine, Metered]]:
+def opened(model: ModelSettings, compression: Compression) -> Iterator[tuple[Engine, Metered]]:
     """An engine with no archive, on chats that are gone with the block."""
-    settings = Settings(model=ModelSettings(name=model), chat=ChatSettings(compression=compression))
+    settings = Settings(model=model, chat=ChatSettings(compression=compression))
     with tempfile.TemporaryDirectory() as folder:
         backend = Metered(models.open_backend(settings.model))
         sessions = SessionStore(Path(folder) / "sessions.sqlite3")

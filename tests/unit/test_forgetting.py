@@ -165,6 +165,10 @@ def test_a_person_leaves_no_byte_and_does_not_come_back(
     assert left_in(home, [*PLANTED, "lena weber", "lena@example.net"]) == {}
     again = ingest(capsys, exports)
     assert (again["imported"], again["skipped"]["forgotten"], again["duplicates"]) == (0, 4, 4)
+    for name in ("WhatsApp Chat with Lena Weber.txt", "lena_weber.txt"):
+        named = exports[0].with_name(name)
+        named.write_text(CHAT.splitlines()[0].replace("03/", "13/") + "\n", encoding="utf-8")
+        assert ingest(capsys, [named])["skipped"] == {"forgotten": 1}
     assert left_in(home, [*PLANTED, "lena weber", "lena@example.net"]) == {}
     with closing(MemoryStore(paths.knowledge_dir())) as memory:
         assert next(m.text for m in memory.messages(author="Kofi Mensah")) == "the ferry leaves at nine"
@@ -346,6 +350,7 @@ def test_a_person_of_the_sample_twin_is_forgotten(
     with closing(MemoryStore(paths.knowledge_dir())) as memory:
         memory.ingest([chat, mail], me=["Mira Sol"])
         memory.embed_pending()
+        assert memory.facts.by_rules().found
         load_or_make(paths.card_file(), memory)
         words = list(memory.plan_forgetting("person", NOOR, mentions=True).words)
         held = len(memory.messages(limit=None, include_all=True))
