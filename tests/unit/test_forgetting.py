@@ -369,7 +369,8 @@ def test_a_person_of_the_sample_twin_is_forgotten(
         adapter.mkdir(parents=True)
         (adapter / "sources.json").write_text(json.dumps({"sources": [source]}), encoding="utf-8")
 
-    words = [*sorted(set(words) - {w.casefold() for w in PLANTED}, key=len)[-12:], *PLANTED]
+    told = sorted(set(words) - {w.casefold() for w in PLANTED}, key=lambda word: (len(word), word))
+    words = [*told[-12:], *PLANTED]
     assert {w for found in left_in(persona_home, words).values() for w in found} == set(words)
     done = forget(capsys, "--person", NOOR, "--mentions")
     assert done["adapters"] == ["twin-quality"]
