@@ -75,6 +75,9 @@ def test_a_bench_tells_all_it_promises_and_compares(
     assert len(found["overhead"]) == 2
     assert all(pair["memories"] for pair in found["overhead"]), "retrieval is part of a turn"
     assert [row["messages"] for row in found["retrieval"]] == [20, 30]
+    assert [row["answered"] for row in found["retrieval"]] == [1, 1], (
+        "a search that finds nothing is no search"
+    )
     html = page.read_text(encoding="utf-8")
     assert html.count("<svg") == 3
     assert "http:" not in html

@@ -13,6 +13,11 @@ _WORDS = (
     "street winter story coffee harbour lamp music friend neighbour quiet market summer book rain salt"
 ).split()
 _NAMES = "Lena Arvid Tomke Ruslan Pilar Odile Benno Marit Joris Safiya Henk Ylva Caspar Noemi Dario".split()
+# So many that none of them is in a large part of the messages: what everyone says is no evidence.
+_PLACES = (
+    "locker drawer cupboard box basket shelf trunk cabinet crate folder suitcase chest bucket sack barrel "
+    "tin pouch rucksack wardrobe cellar attic shed garage pantry safe"
+).split()
 _A_TALK = 40
 
 
@@ -24,7 +29,7 @@ def said(rng: random.Random, least: int = 30, most: int = 70) -> str:
 
 def question(messages: int, number: int) -> str:
     """A question that one message of an archive of so many answers."""
-    return f"What do we keep in locker {_locker(number * 37 % messages)}?"
+    return f"What do we keep in {_place(number * 37 % messages)}?"
 
 
 def write_archive(file: Path, messages: int) -> None:
@@ -38,11 +43,11 @@ def write_archive(file: Path, messages: int) -> None:
                 "sent_at": (_FIRST + timedelta(minutes=7 * number)).isoformat(),
                 "author": rng.choice([OWNER, *_NAMES[:8]]),
                 "conversation": f"talk {number // _A_TALK}",
-                "text": f"In locker {_locker(number)} we keep the {rng.choice(_WORDS)}. {said(rng, 4, 20)}",
+                "text": f"In {_place(number)} we keep the {rng.choice(_WORDS)}. {said(rng, 4, 20)}",
             }
             out.write(json.dumps(row) + "\n")
 
 
-def _locker(number: int) -> str:
-    """A name that occurs once."""
-    return f"K{10_007 * (number + 1)}"
+def _place(number: int) -> str:
+    """A place of a name that occurs once."""
+    return f"{_PLACES[number % len(_PLACES)]} K{10_007 * (number + 1)}"
