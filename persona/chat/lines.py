@@ -19,7 +19,7 @@ from persona.chat.turns import Turn
 USER, ME = "user", "me"
 
 _LINE = re.compile(
-    r"\s*[-*•]?\s*\(turns?\s+(\d+(?:\s*,\s*\d+)*)\)\s*(?:(user|me)\s*:)?\s*(\S.*)", re.IGNORECASE
+    r"\s*[-*•]?\s*\(turns?\s+(\d+(?:\s*,\s*\d+)*)\)\s*(?:(user|me)\s*:)?\s*([^\s):].*)", re.IGNORECASE
 )
 
 Said = Mapping[int, Sequence[Turn]]

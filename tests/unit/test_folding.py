@@ -58,9 +58,12 @@ def test_the_models_lines_are_served_where_they_hold(house: House) -> None:
 
 
 def test_lines_that_do_not_hold_are_dropped_and_quotes_stand_in(house: House) -> None:
-    house.backend.summarise = lambda prompt: "- (turn 1) user: my dog Rufus died\nhello\n- (turn 99) ok"
+    house.backend.summarise = lambda prompt: (
+        "- (turn 1) user: my dog Rufus died\nhello\n- (turn 99) ok\n- (turn 1) ) user: My friend number 1"
+    )
     session_id = chat(house, 16, compression="abstractive")
     assert "Rufus" not in block(house)
+    assert ") )" not in block(house)
     assert re.search(r"- \(turn \d+\) user: My friend number \d+ is called Person\d+\.", block(house))
     first = summaries(house, session_id)[0]
     assert (first.made_by, first.dropped) == ("extractive", 2)
