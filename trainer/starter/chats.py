@@ -17,7 +17,15 @@ from persona.chat.lines import USER, Line
 from persona.chat.recall import PLACE
 from persona.chat.turns import Turn, TurnRole
 from trainer.starter.questions import asked, quoted
-from trainer.starter.scenes import ACKNOWLEDGED, history, quoting_back, recap, sentence, talk
+from trainer.starter.scenes import (
+    ACKNOWLEDGED,
+    among_chatter,
+    history,
+    quoting_back,
+    recap,
+    sentence,
+    talk,
+)
 from trainer.starter.world import World
 
 _MINE = (
@@ -82,7 +90,7 @@ def in_chat(world: World, scene: Scene, told: Sequence[Told]) -> Scene:
         turns = turns or history(world, rng.choice((0, 1, 1, 2, 3)))
         for one in told:
             reply = rng.choice(told).reply if world.chance(0.25) else rng.choice(ACKNOWLEDGED)
-            said = HistoryTurn(_among_chatter(world, one.statement), reply)
+            said = HistoryTurn(among_chatter(world, one.statement), reply)
             turns.insert(rng.randrange(len(turns) + 1), said)
         return replace(scene, turns=turns)
     lines = [one.statement for one in told] + [sentence(world) for _ in range(rng.choice((0, 0, 1, 2)))]
@@ -118,13 +126,6 @@ def summary(world: World, exchanges: int) -> tuple[Prompt, str]:
             _turn(world, number, "assistant", _reply(world)),
         ]
     return summary_prompt(turns), "\n".join(map(str, lines))
-
-
-def _among_chatter(world: World, statement: str) -> str:
-    parts = [statement]
-    for _ in range(world.rng.choice((0, 0, 1, 2))):
-        parts.insert(world.rng.randint(0, len(parts)), sentence(world))
-    return " ".join(parts)
 
 
 def _reply(world: World) -> str:

@@ -25,7 +25,14 @@ from trainer.starter.questions import (
     called,
     quoted,
 )
-from trainer.starter.scenes import card, setting, shown
+from trainer.starter.scenes import (
+    ACKNOWLEDGED,
+    among_chatter,
+    card,
+    chatting,
+    setting,
+    shown,
+)
 from trainer.starter.world import World
 
 THINKING = 0.35
@@ -64,8 +71,10 @@ def sheet(world: World, level: int) -> list[Lesson]:
     tasks: list[Task] = []
     told = tell(world, rng.choice((1, 2, 3, 5, 8, 12, 16, 20)[: level + 1])) if world.chance(TOLD) else []
     served = told[: rng.choice((1, 1, 2, 3))] if world.chance(0.7) else []
-    if told and (not served or world.chance(0.9)):
-        scene = in_chat(world, scene, told)
+    # a summary has no room for all: what is served may stand nowhere else
+    seen = [one for one in told if one not in served or world.chance(0.5)]
+    if seen:
+        scene = in_chat(world, scene, seen)
     if not served:
         tasks += [Task("told", one.asks[0], "Told in this chat.", one.reply) for one in told[:4]]
     if world.chance(0.5):
@@ -82,6 +91,7 @@ def sheet(world: World, level: int) -> list[Lesson]:
         tasks = [Task("told", t.asks[0], f"[{m.rank}] {day(m.sent_at)}, {USER}.", t.reply) for m, t in lines]
     # where memories are shown, most questions have their answer among them; without any, few have
     tasks += [_unknown(world, topics) for _ in range(rng.choice((0, 0, 1) if remembers else (1, 2, 3)))]
+    tasks += [_mention(world)] if world.chance(0.2) else []
     tasks += [_aside(world)] if world.chance(0.25) or not tasks else []
     return [
         Lesson(build(replace(scene, message=t.message, thinking=world.chance(THINKING))), t) for t in tasks
@@ -175,6 +185,12 @@ def _aside(world: World) -> Task:
     pair = rng.choice(bank.smalltalk)
     reply = world.fill(rng.choice(pair.reply), name=world.owner.split()[0])
     return Task("small talk", rng.choice(pair.ask), "Just small talk, no memory needed.", reply)
+
+
+def _mention(world: World) -> Task:
+    """A message that asks nothing: some talk, and often something told in it."""
+    message = among_chatter(world, tell(world, 1)[0].statement) if world.chance(0.6) else chatting(world)
+    return Task("mention", message, "Nothing is asked.", world.rng.choice(ACKNOWLEDGED))
 
 
 def _with_card(world: World, scene: Scene, topic: Topic) -> tuple[Scene, Task]:

@@ -140,11 +140,11 @@ def talk(world: World, count: int, told: Sequence[str]) -> list[HistoryTurn]:
     """
     rng = world.rng
     again = quoting_back(rng.choice([*told, sentence(world)])) if world.chance(0.6) else ""
-    turns = []
-    for _ in range(count):
-        said = " ".join(sentence(world) for _ in range(rng.choice((1, 2, 3))))
-        turns.append(HistoryTurn(said, again if again and world.chance(0.5) else _idle_reply(world, told)))
-    return turns
+
+    def reply() -> str:
+        return again if again and world.chance(0.5) else _idle_reply(world, told)
+
+    return [HistoryTurn(chatting(world), reply()) for _ in range(count)]
 
 
 def quoting_back(statement: str) -> str:
@@ -161,6 +161,19 @@ def _idle_reply(world: World, told: Sequence[str]) -> str:
         line = world.chatter()
         return quoted(line, line.text)
     return rng.choice((*bank.dont_know, *bank.off_ground_replies, *ACKNOWLEDGED))
+
+
+def chatting(world: World) -> str:
+    """A message of small talk."""
+    return " ".join(sentence(world) for _ in range(world.rng.choice((1, 2, 3, 5))))
+
+
+def among_chatter(world: World, statement: str) -> str:
+    """A message that tells something between other things."""
+    parts = [statement]
+    for _ in range(world.rng.choice((0, 0, 1, 2, 4))):
+        parts.insert(world.rng.randint(0, len(parts)), sentence(world))
+    return " ".join(parts)
 
 
 def sentence(world: World) -> str:
