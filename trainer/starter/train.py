@@ -39,7 +39,7 @@ class Recipe:
         31_200_000, 43_000_000, 49_500_000, 51_200_000, 56_000_000, 58_800_000, 62_000_000,
         65_200_000, 67_300_000,
     )  # fmt: skip
-    shares: tuple[int, ...] = (0, 0, 0, 0, 0, 0, 1, 1, 0)
+    shares: tuple[int, ...] = (0, 0, 0, 0, 0, 0, 1, 2, 3)
     batch_tokens: int = 6_000
     longest: int = 2_048
     matrix_rate: float = 0.01
