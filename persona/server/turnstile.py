@@ -32,7 +32,10 @@ class Turnstile:
     async def enter(self) -> float:
         """Wait for one's turn; the seconds waited. Every turn ends with `leave`. Raises Refused."""
         started = time.monotonic()
-        if self._lock.locked() and self.waiting >= self._most:
+        if not self.busy and not self.waiting:
+            await self._lock.acquire()  # free, so taken before anybody else runs
+            return 0.0
+        if self.waiting >= self._most:
             raise Refused(429, f"{self.waiting} requests are waiting already; try again in a moment")
         self.waiting += 1
         try:

@@ -86,8 +86,7 @@ def test_fifty_clients_at_once_are_answered_or_clearly_refused(port: int) -> Non
         ends = Counter(pool.map(ask, range(CLIENTS)))
     assert sum(ends.values()) == CLIENTS
     assert set(ends) <= {"answered", "429", "503"}, ends
-    # one more where the first is already served, and waits no longer, when the last ones come
-    assert ends["answered"] >= 20, "twenty may wait"
+    assert ends["answered"] >= 21, "the one that is served and the twenty that wait"
     with client(port) as asking:
         assert asking.chat.completions.create(model="tiny", messages=HELLO, max_tokens=2).choices
 
