@@ -87,16 +87,14 @@ class ChatRecall:
         rarity = {w: log(1 + len(found) / (1 + sum(w in f.words for f in found))) + 0.1 for w in asked}
         whole = sum(rarity.values())
 
-        def score(f: _Found) -> float:
-            return f.weight * sum(rarity[w] for w in asked & f.words) / whole
-
+        scored = [(f.weight * sum(rarity[w] for w in asked & f.words) / whole, f) for f in found]
+        least = max(ENOUGH, AS_GOOD * max((score for score, _ in scored), default=0.0))
         served: list[Memory] = []
         taken: set[str] = set()
-        least = max(ENOUGH, AS_GOOD * max(map(score, found), default=0.0))
-        for f in sorted(found, key=lambda f: (-score(f), -f.turn.number)):
-            if score(f) < least or len(served) == MOST:
+        for score, f in sorted(scored, key=lambda pair: (-pair[0], -pair[1].turn.number)):
+            if score < least or len(served) == MOST:
                 break
-            memory = _memory(f, len(served) + 1, score(f), terms(question.text))
+            memory = _memory(f, len(served) + 1, score, terms(question.text))
             fits = budget_tokens is None or cost([*served, memory]) <= budget_tokens
             if f.turn.id not in taken and fits:
                 served.append(memory)
