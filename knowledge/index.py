@@ -1,8 +1,10 @@
 """The vector index: derived from the archive, and always makeable again.
 
-Chroma, embedded or served: ids, vectors and filter fields only; the text stays in the archive, so that what
-is forgotten there is forgotten. Which messages still wait for their vectors is written in the archive,
-in the same transaction that stored them, so that a kill at any point is mended by `fill`.
+Chroma, embedded or served: ids, vectors and which message each is of; the text stays in the archive, so that
+what is forgotten there is forgotten. Asked by field, Chroma reads the fields of every message, so a search
+asks by vector and by id alone; who wrote what and when is known to the timeline. Which messages still wait
+for their vectors is written in the archive, in the same transaction that stored them, so that a kill at any
+point is mended by `fill`.
 
 Chroma is thread-safe but not process-safe (cookbook.chromadb.dev/core/system_constraints; two writers
 have corrupted indexes of 1.5): a lock beside the folder lets one process write at a time.
@@ -10,7 +12,7 @@ have corrupted indexes of 1.5): a lock beside the folder lets one process write 
 
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,10 +36,6 @@ _BATCH = 64
 """Messages embedded before they are struck off, and before a cancel is heard."""
 
 _PIECES = 512
-
-
-Where = dict[str, Any]
-Scored = Iterable[tuple[str, float]]
 
 
 class VectorIndex:
@@ -116,50 +114,42 @@ class VectorIndex:
         finally:
             lock.release()
 
-    def nearest(self, vector: "Floats", most: int, where: Where | None = None) -> dict[int, float]:
-        """Keys of the `most` nearest messages with their cosine, that of the best passage of each.
+    def nearest(self, vector: "Floats", most: int) -> dict[int, float]:
+        """Keys of the `most` nearest messages with their cosine, that of the best passage of each."""
+        asked = [vector.tolist()]
+        found = self._ask(
+            lambda held: held.query(query_embeddings=asked, n_results=most, include=["distances"])
+        )
+        best: dict[int, float] = {}
+        for id, distance in zip(found["ids"][0], found["distances"][0], strict=True):
+            best.setdefault(_message(id), 1.0 - distance)
+        return best
 
-        where: a filter on `sent_at` (microseconds), `author` or `conversation` (archive keys).
+    def vectors(self, keys: Sequence[int]) -> "dict[int, Floats]":
+        """Of each of these messages the vectors of its passages, a row each; some 50 µs a message.
+
+        Those that still wait for theirs are left out.
         """
-
-        def ask(collection: Any) -> Scored:
-            size = collection.count()
-            if not size:
-                return []
-            found = collection.query(
-                query_embeddings=[vector.tolist()],
-                n_results=min(most, size),
-                where=where,
-                include=["distances"],
-            )
-            return [(id, 1.0 - d) for id, d in zip(found["ids"][0], found["distances"][0], strict=True)]
-
-        return self._best(ask)
-
-    def similar(self, vector: "Floats", keys: Sequence[int]) -> dict[int, float]:
-        """The cosine of these messages; those that still wait for their vectors are left out."""
-
-        def ask(collection: Any) -> Scored:
-            found = collection.get(where={"message": {"$in": list(keys)}}, include=["embeddings"])
-            return zip(found["ids"], (float(v @ vector) for v in found["embeddings"]), strict=True)
-
-        return self._best(ask) if keys else {}
-
-    def centre(self, keys: Sequence[int]) -> "Floats | None":
-        """The mean of the vectors of these messages, of length 1; None when none of them has any."""
         import numpy as np
 
-        with self._lock:
-            found = self._open().get(where={"message": {"$in": list(keys)}}, include=["embeddings"])
-        if not len(found["embeddings"]):
-            return None
-        middle = np.mean(found["embeddings"], axis=0)
-        return np.asarray(middle / np.linalg.norm(middle))
+        if not keys:
+            return {}
+        found = self._ask(lambda held: held.get(ids=self._ids(keys), include=["embeddings"]))
+        rows: dict[int, list[Floats]] = {}
+        for id, vector in zip(found["ids"], found["embeddings"], strict=True):
+            rows.setdefault(_message(id), []).append(vector)
+        return {key: np.stack(passages) for key, passages in rows.items()}
 
-    def _best(self, ask: Callable[[Any], Scored]) -> dict[int, float]:
+    def _ids(self, keys: Sequence[int]) -> list[str]:
+        """The ids that passages of these messages may have."""
+        marks = ",".join("?" * len(keys))
+        rows = self._archive.rows(f"SELECT key, length(text) FROM speech WHERE key IN ({marks})", keys)
+        return [f"{key}.{n}" for key, length in rows for n in range(passages.most(length))]
+
+    def _ask(self, ask: Callable[[Any], Any]) -> Any:
         try:
             with self._lock:
-                found = list(ask(self._open()))
+                return ask(self._open())
         except PersonaError:
             raise
         except Exception as error:
@@ -168,11 +158,6 @@ class VectorIndex:
             raise ArchiveError(
                 f"the index cannot be searched: {type(error).__name__}", "run `persona memory rebuild`"
             ) from error
-        best: dict[int, float] = {}
-        for id, cosine in found:
-            key = int(id.partition(".")[0])
-            best[key] = max(cosine, best.get(key, -1.0))
-        return best
 
     def is_empty(self) -> bool:
         """Whether nothing was embedded yet, told without opening the index."""
@@ -209,7 +194,7 @@ class VectorIndex:
             old = self._open()
             held = {key for (key,) in self._archive.rows("SELECT key FROM speech")}
             ids = old.get(include=[])["ids"]
-            kept = [id for id in ids if int(id.partition(".")[0]) in held]
+            kept = [id for id in ids if _message(id) in held]
             if self._server:
                 # its files are not ours to make anew
                 gone = sorted(set(ids) - set(kept))
@@ -246,8 +231,8 @@ class VectorIndex:
     def _store(self, collection: Any, batch: Sequence[tuple[Any, ...]], embed: Embed) -> None:
         """Replace the vectors of a batch; a message that is no longer speech loses its own."""
         pieces = [
-            (f"{key}.{n}", piece, {"message": key, "sent_at": sent, "author": author, "conversation": place})
-            for _, key, text, sent, author, place in batch
+            (f"{key}.{n}", piece, {"message": key})
+            for _, key, text in batch
             if text is not None
             for n, piece in enumerate(passages.split(text))
         ]
@@ -255,7 +240,9 @@ class VectorIndex:
         # embedding takes its time; a search must not wait for it
         vectors = [embed([piece for _, piece, _ in part]) for part in slices]
         with self._lock:
-            collection.delete(where={"message": {"$in": [row[1] for row in batch]}})
+            first = collection.get(ids=[f"{row[1]}.0" for row in batch], include=[])["ids"]
+            if again := [_message(id) for id in first]:
+                collection.delete(where={"message": {"$in": again}})
             for part, rows in zip(slices, vectors, strict=True):
                 ids, _, fields = zip(*part, strict=True)
                 collection.upsert(ids=list(ids), embeddings=rows, metadatas=list(fields))
@@ -302,3 +289,8 @@ class VectorIndex:
             "SELECT (SELECT COUNT(*) FROM speech), (SELECT COUNT(*) FROM waiting)"
         )
         return bool(self._collection.count() + waiting < speech)
+
+
+def _message(id: str) -> int:
+    """The message that a passage is of: ids are its key, a dot and the number of the passage."""
+    return int(id.partition(".")[0])

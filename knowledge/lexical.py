@@ -32,9 +32,13 @@ _DERIVED = 6
 _WORD = re.compile(r"\w+")
 
 
+Hits = dict[str, tuple["Ints", "Floats"]]
+"""For each word of a query the positions of the messages that hold it, with its score there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """What the words of a query gave, one entry for each message of the timeline.
+    """What the words of a query gave, one entry for each message of a part of the timeline.
 
     score: with neighbours and stretch. covered: the share of the query's weight (rare words weigh
     more) that the message itself, or one beside it, holds. words: for each word, the positions of the
@@ -59,14 +63,29 @@ def fold(word: str) -> str:
     return "".join(c for c in plain if not unicodedata.combining(c))
 
 
+def hits(archive: Archive, timeline: "Timeline", words: Iterable[str]) -> Hits:
+    """Where each of these words occurs; one that very many messages hold is left out."""
+    import numpy as np
+
+    found: Hits = {}
+    for word in words:
+        rows = _rows(archive, word, len(timeline))
+        if rows is not None:
+            keys, ranks = np.array(rows, dtype=np.float64).reshape(-1, 2).T
+            known = timeline.known(keys.astype(np.int64))
+            found[word] = timeline.positions(keys.astype(np.int64)[known]), -ranks[known]
+    return found
+
+
 def match(
-    archive: Archive,
+    hits: Hits,
     timeline: "Timeline",
+    part: "Timeline",
     weights: Mapping[str, float],
     names: Set[str] = frozenset(),
     called: Mapping[str, Set[int]] | None = None,
 ) -> Matches:
-    """Score every message for these words; a word that very many messages hold counts for nothing.
+    """Score every message of `part`, which holds all hits and what stands beside them.
 
     names: words that name a person or a place, which need not occur: what was said there never does.
     called: the words that name people, with the keys of those: what they say themselves covers the name, and
@@ -75,35 +94,29 @@ def match(
     import numpy as np
 
     size = len(timeline)
-    own, shared, covered = np.zeros(size), np.zeros(size), np.zeros(size)
+    own, shared, covered = np.zeros(len(part)), np.zeros(len(part)), np.zeros(len(part))
     words: dict[str, Ints] = {}
     whole = 0.0
-    for word, weight in weights.items():
-        hits = _hits(archive, word, size)
-        if hits is None:
-            continue
-        if not hits:
+    for word, (places, scores) in hits.items():
+        weight = weights[word]
+        if not len(places):
             whole += _rarity(size, 0) * weight if word not in names else 0.0
             continue
-        keys, ranks = np.array(hits, dtype=np.float64).T
-        kept = timeline.known(keys.astype(np.int64))
-        positions = timeline.positions(keys.astype(np.int64)[kept])
-        scores = -ranks[kept] * weight
-        words[word] = positions
-        theirs = np.isin(timeline.author, list((called or {}).get(word, ())))
-        meant = len(hits) + int(theirs.sum()) - int(theirs[positions].sum())
-        scores *= _idf(size, meant) / _idf(size, len(hits))
+        theirs = list((called or {}).get(word, ()))
+        said = np.isin(timeline.author, theirs).sum() - np.isin(timeline.author[places], theirs).sum()
+        meant = len(places) + int(said)
         rarity = _rarity(size, meant) * weight
         whole += rarity
+        positions = words[word] = np.searchsorted(part.place, places)
+        scores = scores * weight * _idf(size, meant) / _idf(size, len(places))
         own[positions] += scores
-        stretch = np.zeros(size)
-        np.maximum.at(stretch, timeline.stretch[positions], scores)
-        shared += stretch[timeline.stretch]
-        held = np.zeros(size)
+        stretch = np.zeros(len(part))
+        np.maximum.at(stretch, part.stretch[positions], scores)
+        shared += stretch[part.stretch]
+        held = np.where(np.isin(part.author, theirs), rarity, 0.0)
         held[positions] = rarity
-        held[theirs] = rarity
-        covered += np.maximum(held, 0.6 * _strongest_beside(held, timeline))
-    score = own + _lent(own, timeline)
+        covered += np.maximum(held, 0.6 * _strongest_beside(held, part))
+    score = own + _lent(own, part)
     score += np.where(score > 0, STRETCH_SHARE * shared, 0.0)
     return Matches(score, covered / whole if whole else covered, words)
 
@@ -118,7 +131,7 @@ def _idf(size: int, holding: int) -> float:
     return max(1e-6, log((size - holding + 0.5) / (holding + 0.5)))
 
 
-def _hits(archive: Archive, word: str, size: int) -> list[tuple[int, float]] | None:
+def _rows(archive: Archive, word: str, size: int) -> list[tuple[int, float]] | None:
     """Key and BM25 rank (lower is better) of the messages that hold a word, None for a common word."""
     most = min(max(40, int(_COMMON * size)), _MOST_ROWS)
     sql = "SELECT rowid, bm25(words) FROM words WHERE words MATCH ? LIMIT ?"
@@ -129,25 +142,25 @@ def _hits(archive: Archive, word: str, size: int) -> list[tuple[int, float]] | N
     return None if len(found) > most else found
 
 
-def _lent(own: "Floats", timeline: "Timeline") -> "Floats":
+def _lent(own: "Floats", part: "Timeline") -> "Floats":
     import numpy as np
 
     lent = np.zeros(len(own))
     for distance, share in enumerate(NEIGHBOURS, 1):
-        same = timeline.stretch[distance:] == timeline.stretch[:-distance]
-        lent[distance:] += share * own[:-distance] * same
-        lent[:-distance] += share * own[distance:] * same
+        apart = part.are_apart(distance)
+        lent[distance:] += share * own[:-distance] * apart
+        lent[:-distance] += share * own[distance:] * apart
     return lent
 
 
-def _strongest_beside(held: "Floats", timeline: "Timeline") -> "Floats":
+def _strongest_beside(held: "Floats", part: "Timeline") -> "Floats":
     import numpy as np
 
     beside = np.zeros(len(held))
-    for distance in (1, 2):
-        same = timeline.stretch[distance:] == timeline.stretch[:-distance]
-        beside[distance:] = np.maximum(beside[distance:], held[:-distance] * same)
-        beside[:-distance] = np.maximum(beside[:-distance], held[distance:] * same)
+    for distance in range(1, len(NEIGHBOURS) + 1):
+        apart = part.are_apart(distance)
+        beside[distance:] = np.maximum(beside[distance:], held[:-distance] * apart)
+        beside[:-distance] = np.maximum(beside[:-distance], held[distance:] * apart)
     return beside
 
 

@@ -135,7 +135,7 @@ def _ask_all(
 
         def full(question: str, k: int) -> list[int]:
             ranking = retriever.rank(question, now=now)
-            return [int(key) for key in retriever.timeline().key[ranking.order[:k]]]
+            return [int(key) for key in ranking.timeline.key[ranking.order[:k]]]
 
         # without its vectors the retriever has words alone to go by
         yield from _ask(archive, WORDS_ONLY, full, questions, ks)

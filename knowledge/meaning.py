@@ -6,25 +6,32 @@ times it names, the best by words, and what follows the best.
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from knowledge import lexical, rules
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
 from knowledge.errors import PersonaError
-from knowledge.index import VectorIndex, Where
+from knowledge.index import VectorIndex
 
 if TYPE_CHECKING:
-    from knowledge.timeline import Floats, Ints, Timeline
+    from knowledge.timeline import Bools, Floats, Ints, Timeline
 
 _log = logging.getLogger(__name__)
+
+REACH = 1000
+"""Messages nearest to a question whose cosine is asked of the index, at some 10 µs each."""
 
 DEEP = 200
 """Candidates taken by words, and by meaning."""
 
 DEEP_WHERE = 60
 """Candidates taken by meaning among the messages that fit a person or a time named."""
+
+FEW = 200
+"""Messages that fit a person or a time named which are all looked at, where too few of them are near."""
 
 ANSWERED = 100
 """Best candidates by meaning of which the answer is looked at."""
@@ -34,53 +41,85 @@ ANSWERS = 0.4
 repeats it ("Where do you live?" "Graz, for a while now")."""
 
 
+@dataclass(frozen=True, slots=True)
+class Near:
+    """What is nearest to a question. vector: the question's, None where there is nothing to compare it with.
+
+    cosines: of the nearest messages, by key. chosen: positions of those taken as candidates. read: the
+    vectors that were asked for since, which take longer than all else.
+    """
+
+    vector: "Floats | None"
+    cosines: dict[int, float]
+    chosen: "Ints"
+    read: "dict[int, Floats]" = field(default_factory=dict)
+
+
 class Meaning:
-    """Cosines over the speech of `archive`, as far as `index` has come; one array entry for each message."""
+    """Cosines over the speech of `archive`, as far as `index` has come."""
 
     def __init__(self, archive: Archive, index: VectorIndex, embedder: Embedder) -> None:
         self._archive = archive
         self._index = index
         self._embedder = embedder
 
-    def of(self, query: str, reading: rules.Reading, timeline: "Timeline", by_words: "Floats") -> "Floats":
-        """The cosine of every candidate for `query`, 0 for all others."""
+    def near(self, query: str, reading: rules.Reading, timeline: "Timeline") -> Near:
+        """What is nearest to `query`, of everything and of what fits the people and times it names."""
         import numpy as np
 
-        meaning = np.zeros(len(timeline))
+        nothing = Near(None, {}, np.zeros(0, np.int64))
         if self._index.is_empty() or not query.strip():
-            return meaning
-        wordy = np.flatnonzero(by_words > 0)
-        wordy = wordy[np.argsort(-by_words[wordy], kind="stable")][:DEEP]
+            return nothing
         try:
             vector = self._asked(query, reading)
-            found = self._index.nearest(vector, DEEP)
-            for where in self._filters(reading):
-                found |= self._index.nearest(vector, DEEP_WHERE, where)
-            _put(meaning, found, timeline)
-            best = np.flatnonzero(meaning)
-            best = best[np.argsort(-meaning[best], kind="stable")][:ANSWERED]
-            more = np.union1d(wordy, _after(best, timeline))
-            more = more[meaning[more] == 0]
-            _put(meaning, self._index.similar(vector, timeline.key[more].tolist()), timeline)
+            cosines = self._index.nearest(vector, REACH)
         except PersonaError as error:
-            # words alone still find most; a chat must not end because the index is damaged
-            _log.warning("search by words only: %s", error.message)
+            _words_only(error)
+            return nothing
+        keys = np.array(sorted(cosines, key=lambda key: -cosines[key]), dtype=np.int64)
+        nearest = timeline.positions(keys[timeline.known(keys)])
+        chosen = [nearest[:DEEP]]
+        for fits in self._fitting(reading, timeline):
+            theirs = nearest[fits[nearest]][:DEEP_WHERE]
+            if len(theirs) < DEEP_WHERE and np.count_nonzero(fits) <= FEW:
+                theirs = np.flatnonzero(fits)
+            chosen.append(theirs)
+        return Near(vector, cosines, np.concatenate(chosen))
+
+    def of(self, near: Near, part: "Timeline", by_words: "Floats") -> "Floats":
+        """The cosine of every candidate, 0 for all others; one entry for each message of `part`."""
+        import numpy as np
+
+        meaning = np.zeros(len(part))
+        if near.vector is None:
+            return meaning
+        chosen = np.searchsorted(part.place, near.chosen)
+        self._put(meaning, near, chosen, part)
+        best = np.flatnonzero(meaning)
+        best = best[np.argsort(-meaning[best], kind="stable")][:ANSWERED]
+        wordy = np.flatnonzero(by_words > 0)
+        wordy = wordy[np.argsort(-by_words[wordy], kind="stable")][:DEEP]
+        more = np.union1d(wordy, _after(best, part))
+        self._put(meaning, near, more[meaning[more] == 0], part)
         return meaning
 
-    def echoes(self, best: "Ints", meaning: "Floats", timeline: "Timeline") -> "Floats":
+    def echoes(self, near: Near, best: "Ints", meaning: "Floats", part: "Timeline") -> "Floats":
         """How near every candidate is to the `best` ones: what says the same in other words (Rocchio)."""
         import numpy as np
 
-        near = np.zeros(len(timeline))
+        close = np.zeros(len(part))
         best = best[meaning[best] > 0]
-        vector = self._index.centre(timeline.key[best].tolist()) if len(best) else None
-        if vector is None:
-            return near
-        found = self._index.nearest(vector, DEEP)
-        rest = [k for k in timeline.key[np.flatnonzero(meaning > 0)].tolist() if k not in found]
-        _put(near, found | self._index.similar(vector, rest), timeline)
-        near[best] = 1.0
-        return near
+        if not len(best):
+            return close
+        self._read(near, part.key[best].tolist())
+        held = [near.read[key] for key in part.key[best].tolist() if key in near.read]
+        if held:
+            middle = np.concatenate(held).mean(axis=0)
+            middle /= np.linalg.norm(middle)
+            around = replace(near, vector=middle, cosines=self._index.nearest(middle, REACH))
+            self._put(close, around, np.flatnonzero(meaning), part)
+            close[best] = 1.0
+        return close
 
     def _asked(self, query: str, reading: rules.Reading) -> "Floats":
         """The vector of a question: the mean of it with the names of people and without.
@@ -95,29 +134,54 @@ class Meaning:
         whole: Floats = self._embedder.embed(list(dict.fromkeys([query, unnamed]))).mean(axis=0)
         return whole / np.linalg.norm(whole)
 
-    def _filters(self, reading: rules.Reading) -> Iterator[Where]:
-        """One filter for each person and time that a question names, the owner among them."""
+    def _fitting(self, reading: rules.Reading, timeline: "Timeline") -> "Iterator[Bools]":
+        """Which messages fit, for the people that a question names, the owner among them, and each time."""
+        import numpy as np
+
         people = list(reading.people)
         if reading.you:
             people += [key for (key,) in self._archive.rows("SELECT key FROM identities WHERE is_self")]
         if people:
-            yield {"author": {"$in": people}}
+            yield np.isin(timeline.author, people)
         for span in reading.spans:
-            start = [{"sent_at": {"$gte": rules.micro(span.start)}}] if span.start else []
-            end = [{"sent_at": {"$lt": rules.micro(span.end) + rules.TOLD_WITHIN}}] if span.end else []
-            both = start + end
-            yield both[0] if len(both) == 1 else {"$and": both}
+            inside, after = rules.within(span, timeline.sent)
+            yield inside | after
+
+    def _put(self, into: "Floats", near: Near, positions: "Ints", part: "Timeline") -> None:
+        """Write the cosines of these messages; one without a vector, or that points away, keeps 0."""
+        keys = part.key[positions].tolist()
+        self._read(near, [key for key in keys if key not in near.cosines])
+        into[positions] = [max(0.0, _cosine(near, key)) for key in keys]
+
+    def _read(self, near: Near, keys: Iterable[int]) -> None:
+        try:
+            near.read.update(self._index.vectors([key for key in keys if key not in near.read]))
+        except PersonaError as error:
+            _words_only(error)
 
 
-def answering(meaning: "Floats", timeline: "Timeline") -> "Floats":
+def _cosine(near: Near, key: int) -> float:
+    """Of the best passage of a message; 0 where it is not known."""
+    if key in near.cosines:
+        return near.cosines[key]
+    if near.vector is None or key not in near.read:
+        return 0.0
+    return float((near.read[key] @ near.vector).max())
+
+
+def answering(meaning: "Floats", part: "Timeline") -> "Floats":
     """What each message gains from a question that somebody else asked just before it."""
     import numpy as np
 
     gain = np.zeros(len(meaning))
-    answers = timeline.asks[:-1] & (timeline.stretch[1:] == timeline.stretch[:-1])
-    answers &= timeline.author[1:] != timeline.author[:-1]
+    answers = part.asks[:-1] & part.are_apart(1) & (part.author[1:] != part.author[:-1])
     gain[1:] = ANSWERS * answers * np.maximum(0.0, -np.diff(meaning))
     return gain
+
+
+def _words_only(error: PersonaError) -> None:
+    # words alone still find most; a chat must not end because the index is damaged
+    _log.warning("search by words only: %s", error.message)
 
 
 def _unnamed(query: str, reading: rules.Reading) -> str:
@@ -127,18 +191,8 @@ def _unnamed(query: str, reading: rules.Reading) -> str:
     return " ".join(re.sub(r"\b(\w+)(?:['’]s\b)?", kept, query).split())
 
 
-def _after(positions: "Ints", timeline: "Timeline") -> "Ints":
+def _after(positions: "Ints", part: "Timeline") -> "Ints":
     """The positions just after these, in the same stretch of talk."""
-    import numpy as np
-
-    after = positions[positions + 1 < len(timeline)] + 1
-    return np.asarray(after[timeline.stretch[after] == timeline.stretch[after - 1]])
-
-
-def _put(into: "Floats", found: dict[int, float], timeline: "Timeline") -> None:
-    """Write cosines by key at their positions; what is not in the timeline, or points away, is left out."""
-    import numpy as np
-
-    keys = np.array(list(found), dtype=np.int64)
-    known = timeline.known(keys)
-    into[timeline.positions(keys[known])] = np.maximum(0.0, np.array(list(found.values()))[known])
+    positions = positions[positions + 1 < len(part)]
+    after: Ints = positions[part.are_apart(1)[positions]] + 1
+    return after

@@ -30,3 +30,8 @@ def _cut(text: str, longest: int) -> int:
         if place > 0:
             return place + len(kind.rstrip()) or 1
     return longest
+
+
+def most(length: int, longest: int = LONGEST) -> int:
+    """The most passages that a text of so many characters can have: a cut leaves half a passage at least."""
+    return 1 + 2 * length // longest

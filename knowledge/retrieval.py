@@ -11,7 +11,7 @@ from knowledge import timeline as timelines
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
 from knowledge.index import VectorIndex
-from knowledge.meaning import Meaning, answering
+from knowledge.meaning import Meaning, Near, answering
 from knowledge.records import Memory
 from knowledge.serving import Cost, Pick, serve
 
@@ -78,13 +78,15 @@ _TAIL = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Every candidate, best first. score, evidence, meaning (cosine, 0 where unknown), covered: by position.
+    """Every candidate, best first. score, evidence, meaning (cosine, 0 where unknown), covered: by position
+    in `timeline`, which is the part that concerns the question.
 
     complete: whether every message had its vectors. idle: whether the question names nothing to look
     for ("hi", "and why?"): whatever is near it in meaning is chance. timely: whether the best match was
     sent in a time that the question names.
     """
 
+    timeline: "Timeline"
     order: "Ints"
     score: "Floats"
     evidence: "Floats"
@@ -140,10 +142,11 @@ class Retriever:
         ranking = self.rank(query, now=now, context=context)
         if ranking.is_weak():
             return []
-        best = ranking.score[ranking.order[0]]
-        kept = [p for p in ranking.order if k is not None or ranking.score[p] >= _TAIL * best]
         most = MOST if k is None else k
-        picks = [self._pick(ranking, int(p)) for p in kept[: 3 * most + 5]]
+        first = ranking.order[: 3 * most + 5]
+        if k is None:
+            first = first[ranking.score[first] >= _TAIL * ranking.score[first[0]]]
+        picks = [_pick(ranking, int(p)) for p in first]
         return serve(self._archive, self.timeline(), picks, budget_tokens=budget_tokens, cost=cost, most=most)
 
     def rank(self, query: str, *, now: datetime, context: Sequence[str] = ()) -> Ranking:
@@ -158,26 +161,28 @@ class Retriever:
             reading = rules.read(self._archive, f"{earlier} {query}", now)
         weights = lexical.weighted(bare, [earlier])
         asked = f"{earlier} {bare}".strip()
-        found = lexical.match(self._archive, timeline, weights, reading.names, reading.called)
-        meaning = self._meaning.of(asked, reading, timeline, found.score)
+        hits = lexical.hits(self._archive, timeline, weights)
+        near = self._meaning.near(asked, reading, timeline)
+        part = _concerned(timeline, hits, near)
+        found = lexical.match(hits, timeline, part, weights, reading.names, reading.called)
+        meaning = self._meaning.of(near, part, found.score)
         candidates = np.flatnonzero((found.score > 0) | (meaning > 0))
         complete = self._index.pending() == 0
         # where a vector is missing, the best match by words takes the place of a good match by meaning
         unseen = (meaning == 0) & (not complete or not meaning.any())
         worth = np.where(unseen, GOOD / max(1e-9, found.score.max(initial=0.0)), WORDS)
-        plain = meaning + answering(meaning, timeline) + worth * found.score
-        score = rules.apply(self._archive, reading, timeline, now, plain)
-        score = rules.addressed_last(self._archive, reading, timeline, score)
-        telling = np.argsort(np.where(timeline.asks, np.inf, -score), kind="stable")[:FEEDBACK_FROM]
-        score = score + FEEDBACK * self._meaning.echoes(telling, meaning, timeline)
-        score = rules.newest_first(reading, timeline, score)
+        plain = meaning + answering(meaning, part) + worth * found.score
+        score = rules.apply(self._archive, reading, part, now, plain)
+        score = rules.addressed_last(self._archive, reading, part, score)
+        telling = np.argsort(np.where(part.asks, np.inf, -score), kind="stable")[:FEEDBACK_FROM]
+        score = score + FEEDBACK * self._meaning.echoes(near, telling, meaning, part)
+        score = rules.newest_first(reading, part, score)
         order = candidates[np.argsort(-score[candidates], kind="stable")]
         idle = not (weights or reading.people or reading.spans or reading.you)
-        timely = any(m[order[:1]].any() for span in reading.spans for m in rules.within(span, timeline))
+        timely = any(_is_of(span, part, int(p)) for span in reading.spans for p in order[:1])
         evidence = score - np.where(unseen, 0.0, WORDS - EVIDENT) * found.score
-        return Ranking(
-            order, score, evidence, meaning, found.covered, found.words, reading, complete, idle, timely
-        )
+        covered, words = found.covered, found.words
+        return Ranking(part, order, score, evidence, meaning, covered, words, reading, complete, idle, timely)
 
     def timeline(self) -> "Timeline":
         """The timeline of the archive as it is now."""
@@ -186,24 +191,38 @@ class Retriever:
             self._timeline, self._version = timelines.load(self._archive), version
         return self._timeline
 
-    def _pick(self, ranking: Ranking, position: int) -> Pick:
-        words = [w for w, places in ranking.words.items() if position in places]
-        beside = (
-            [w for w in ranking.words if w not in words] if not words and ranking.covered[position] else []
-        )
-        timeline, reading, why = self.timeline(), ranking.reading, []
-        if words:
-            why.append("words: " + ", ".join(words))
-        elif beside:
-            why.append("words beside it")
-        if ranking.meaning[position] > 0:
-            why.append(f"meaning {ranking.meaning[position]:.2f}")
-        if name := reading.people.get(int(timeline.author[position])):
-            why.append(f"by {name}")
-        if place := reading.places.get(int(timeline.conversation[position])):
-            why.append(f"in {place}")
-        why += [span.said for span in reading.spans if any(m[position] for m in rules.within(span, timeline))]
-        return Pick(position, float(ranking.score[position]), "; ".join(why), frozenset(ranking.words))
+
+def _concerned(timeline: "Timeline", hits: lexical.Hits, near: Near) -> "Timeline":
+    """What a question concerns: what holds a word of it or is near it, and what is said beside that."""
+    import numpy as np
+
+    aside = len(lexical.NEIGHBOURS)
+    held = np.concatenate([np.zeros(0, np.int64), *(places for places, _ in hits.values())])
+    beside = (timeline.reach(held, aside, aside), timeline.reach(near.chosen, 0, 1))
+    return timeline.part(np.concatenate(beside))
+
+
+def _pick(ranking: Ranking, position: int) -> Pick:
+    part, reading, why = ranking.timeline, ranking.reading, []
+    words = [w for w, places in ranking.words.items() if position in places]
+    if words:
+        why.append("words: " + ", ".join(words))
+    elif ranking.covered[position] and ranking.words:
+        why.append("words beside it")
+    if ranking.meaning[position] > 0:
+        why.append(f"meaning {ranking.meaning[position]:.2f}")
+    if name := reading.people.get(int(part.author[position])):
+        why.append(f"by {name}")
+    if place := reading.places.get(int(part.conversation[position])):
+        why.append(f"in {place}")
+    why += [span.said for span in reading.spans if _is_of(span, part, position)]
+    score = float(ranking.score[position])
+    return Pick(int(part.place[position]), score, "; ".join(why), frozenset(ranking.words))
+
+
+def _is_of(span: timewords.Span, part: "Timeline", position: int) -> bool:
+    """Whether a message was sent in a span, or so soon after that it may tell of it."""
+    return any(m.any() for m in rules.within(span, part.sent[position : position + 1]))
 
 
 def _leans(query: str) -> bool:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from knowledge import timewords
@@ -16,7 +17,7 @@ from knowledge.lexical import fold
 from knowledge.timeline import HOUR
 
 if TYPE_CHECKING:
-    from knowledge.timeline import Bools, Floats, Timeline
+    from knowledge.timeline import Bools, Floats, Ints, Timeline
 
 NAMED_PERSON = 0.1
 NAMED_PERSON_SHARE = 0.4
@@ -133,7 +134,7 @@ def apply(
     if places:
         gain[np.isin(timeline.conversation, list(places))] += NAMED_PLACE
     for span in reading.spans:
-        inside, after = within(span, timeline)
+        inside, after = within(span, timeline.sent)
         gain[inside] += IN_TIME
         gain[after] += SOON_AFTER
     return np.asarray(score + gain)
@@ -170,14 +171,13 @@ def newest_first(reading: Reading, timeline: "Timeline", score: "Floats") -> "Fl
     return changed
 
 
-def within(span: timewords.Span, timeline: "Timeline") -> tuple["Bools", "Bools"]:
-    """Which messages were sent in a span, and which so soon after that they may tell of it."""
+def within(span: timewords.Span, sent: "Ints") -> tuple["Bools", "Bools"]:
+    """Which times, in microseconds, are in a span, and which so soon after that they may tell of it."""
     import numpy as np
 
     start = micro(span.start) if span.start else np.iinfo(np.int64).min
     end = micro(span.end) if span.end else np.iinfo(np.int64).max - TOLD_WITHIN
-    inside = (timeline.sent >= start) & (timeline.sent < end)
-    return inside, (timeline.sent >= end) & (timeline.sent < end + TOLD_WITHIN)
+    return (sent >= start) & (sent < end), (sent >= end) & (sent < end + TOLD_WITHIN)
 
 
 def micro(when: datetime) -> int:
@@ -195,8 +195,7 @@ def _people(archive: Archive, query: str, words: Iterable[str]) -> tuple[dict[in
     found: dict[int, str] = {}
     names: dict[str, set[int]] = {}
     for identity, alias in archive.rows("SELECT identity, alias FROM aliases WHERE alias NOT LIKE '%@%'"):
-        parts = [fold(p) for p in re.findall(r"\w+", alias)] if ":" not in alias else []
-        fitting = {p for p in parts[:1] + parts[-1:] if len(p) > 2 and p in said}
+        fitting = _first_and_last(alias) & said
         if fitting:
             found[identity] = alias
         for name in fitting:
@@ -205,6 +204,13 @@ def _people(archive: Archive, query: str, words: Iterable[str]) -> tuple[dict[in
         if fold(name) in names:
             names[fold(kin)] = names[fold(name)]
     return found, names
+
+
+@lru_cache(maxsize=10_000)
+def _first_and_last(alias: str) -> frozenset[str]:
+    """The parts of a name that may stand for it, folded."""
+    parts = [fold(p) for p in re.findall(r"\w+", alias)] if ":" not in alias else []
+    return frozenset(p for p in parts[:1] + parts[-1:] if len(p) > 2)
 
 
 def _places(archive: Archive, query: str) -> dict[int, str]:

@@ -1,7 +1,7 @@
 """Who spoke when and beside whom: all speech as columns in memory, ordered by stretch of talk and time.
 
 A stretch is what belongs together: the messages of one thread, or of one conversation without a
-long pause. Held as arrays, so that a rule over 300,000 messages takes a few milliseconds.
+long pause. A question concerns a few thousand messages of a million, so ranking works on a part.
 """
 
 from dataclasses import dataclass
@@ -26,13 +26,14 @@ _PAUSE_IN_THREAD = 14 * 24 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """One entry for each spoken message, in the order of streams and times.
+    """One entry for each spoken message, or for each of a part of them, in the order of streams and times.
 
-    key, author, conversation: archive keys. sent: microseconds. stretch: the number of the stretch.
-    own: whether the owner wrote it. asks: whether it is a question.
+    place: where it stands among all. key, author, conversation: archive keys. sent: microseconds.
+    stretch: the number of the stretch. own: whether the owner wrote it. asks: whether it is a question.
     of_key: positions by ascending key, sorted_keys those keys.
     """
 
+    place: "Ints"
     key: "Ints"
     author: "Ints"
     conversation: "Ints"
@@ -45,6 +46,38 @@ class Timeline:
 
     def __len__(self) -> int:
         return len(self.key)
+
+    def part(self, positions: "Ints") -> "Timeline":
+        """These messages alone, in their order; `positions` may hold one twice."""
+        import numpy as np
+
+        at = np.unique(positions)
+        order = np.argsort(self.key[at])
+        return Timeline(
+            place=self.place[at],
+            key=self.key[at],
+            author=self.author[at],
+            conversation=self.conversation[at],
+            sent=self.sent[at],
+            stretch=np.unique(self.stretch[at], return_inverse=True)[1],
+            own=self.own[at],
+            asks=self.asks[at],
+            sorted_keys=self.key[at][order],
+            of_key=order,
+        )
+
+    def reach(self, positions: "Ints", before: int, after: int) -> "Ints":
+        """These positions and those up to so many before and after each, of whatever stretch."""
+        import numpy as np
+
+        around = (positions[:, None] + np.arange(-before, after + 1)).ravel()
+        return np.unique(around[(around >= 0) & (around < len(self))])
+
+    def are_apart(self, distance: int) -> "Bools":
+        """Whether each message and the one `distance` entries on stand just so far apart in one stretch."""
+        same = self.stretch[distance:] == self.stretch[:-distance]
+        apart: Bools = same & (self.place[distance:] - self.place[:-distance] == distance)
+        return apart
 
     def positions(self, keys: "Ints") -> "Ints":
         """Where these keys are; all must be in the timeline."""
@@ -94,6 +127,7 @@ def load(archive: Archive) -> Timeline:
     begins[1:] = (np.diff(stream) != 0) | (np.diff(sent) > pause[1:])
     order = np.argsort(key)
     return Timeline(
+        place=np.arange(len(rows)),
         key=key,
         author=author,
         conversation=conversation,
@@ -102,5 +136,5 @@ def load(archive: Archive) -> Timeline:
         own=own == 1,
         asks=asks == 1,
         sorted_keys=key[order],
-        of_key=order.astype(np.int64),
+        of_key=order,
     )

@@ -68,13 +68,13 @@ def _answered(archive: Archive, timeline: "Timeline", ranking: "Ranking", to: st
     import numpy as np
 
     likeness = np.where(ranking.meaning > 0, ranking.meaning, ranking.covered * (not ranking.complete))
-    theirs = np.flatnonzero((likeness >= _NEAR) & ~timeline.own)
-    theirs = theirs[theirs + 1 < len(timeline)]
-    then = theirs + 1
-    theirs = theirs[timeline.own[then] & (timeline.stretch[then] == timeline.stretch[theirs])]
-    contact = np.isin(timeline.author[theirs], _accounts(archive, to)) if to else np.zeros(len(theirs), bool)
-    order: Ints = np.lexsort((theirs, -likeness[theirs], ~contact))
-    return [int(p) for p in theirs[order][:_LOOKED_AT]]
+    part = ranking.timeline
+    alike = np.flatnonzero((likeness >= _NEAR) & ~part.own & (part.place + 1 < len(timeline)))
+    then = part.place[alike] + 1
+    alike = alike[timeline.own[then] & (timeline.stretch[then] == timeline.stretch[then - 1])]
+    contact = np.isin(part.author[alike], _accounts(archive, to)) if to else np.zeros(len(alike), bool)
+    best: Ints = alike[np.lexsort((alike, -likeness[alike], ~contact))]
+    return [int(place) for place in part.place[best][:_LOOKED_AT]]
 
 
 def _accounts(archive: Archive, name: str) -> list[int]:

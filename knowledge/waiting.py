@@ -20,7 +20,7 @@ _TIMES = """
     WHERE w.message > ? ORDER BY w.message LIMIT ?
 """
 _ROWS = """
-    SELECT w.ticket, w.message, s.text, s.sent_at, s.author, s.conversation
+    SELECT w.ticket, w.message, s.text
     FROM waiting w LEFT JOIN speech s ON s.key = w.message WHERE w.message IN ({})
 """
 
@@ -34,9 +34,9 @@ class Waiting:
         self._version: str | None = None
 
     def newest(self, most: int) -> list[tuple[Any, ...]]:
-        """Ticket, key, text, time, author and conversation of up to `most`; [] when nothing waits.
+        """Ticket, key and text of up to `most`; [] when nothing waits.
 
-        The same again until they are struck off. What is no speech any more has no text, nor what follows.
+        The same again until they are struck off. What is no speech any more has no text.
         """
         if self._line is None or self._archive.version() != self._version:
             self._line = self._in_line()

@@ -88,7 +88,7 @@ def measure(archive: Archive, retriever: Retriever) -> dict[str, Any]:
         proof = set(question["evidence"])
         found = retriever.search(question["question"], now=now, budget_tokens=None, cost=lambda m: 0, k=TEN)
         ranking = retriever.rank(question["question"], now=now)
-        keys = [int(key) for key in retriever.timeline().key[ranking.order[:TEN]]]
+        keys = [int(key) for key in ranking.timeline.key[ranking.order[:TEN]]]
         first = {m.id for m in archive.by_key(keys).values()}
         recall["with"] += not proof.isdisjoint(m.id for m in found)
         recall["without"] += not proof.isdisjoint(first)

@@ -98,7 +98,8 @@ def ours(path: Path, home: Path, searches: int) -> dict[str, float]:
         )
         asked = " ".join(chance.sample(text.split(), k=min(chance.randint(1, 3), len(text.split()))))
         begun = time.perf_counter()
-        lexical.match(archive, line, lexical.weighted(asked))
+        weights = lexical.weighted(asked)
+        lexical.match(lexical.hits(archive, line, weights), line, line, weights)
         times.append(time.perf_counter() - begun)
     archive.close()
     if len(times) > 1:

@@ -33,7 +33,7 @@ def measure(found: Talks, embedder: Embedder, folder: Path) -> list[dict[str, An
         rows = []
         for question in found.questions:
             ranking = retriever.rank(question.text, now=found.now)
-            ranked = [ids[int(key)] for key in retriever.timeline().key[ranking.order[: max(KS)]]]
+            ranked = [ids[int(key)] for key in ranking.timeline.key[ranking.order[: max(KS)]]]
             proof = question.proof
             recall = {k: len(proof & set(ranked[:k])) / len(proof) for k in KS} if proof else None
             rows.append({"recall": recall, "served": not ranking.is_weak()})

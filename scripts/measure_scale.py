@@ -124,7 +124,7 @@ def ask(archive: Archive, retriever: Retriever, seed: int, runs: int) -> dict[st
     _timed(retriever, asked[0]["question"])  # opens what is opened once
     for question in asked:
         ranking = retriever.rank(question["question"], now=NOW)
-        keys = [int(key) for key in retriever.timeline().key[ranking.order[:TEN]]]
+        keys = [int(key) for key in ranking.timeline.key[ranking.order[:TEN]]]
         hits += not {m.id for m in archive.by_key(keys).values()}.isdisjoint(question["evidence"])
     for _ in range(runs):
         times += [_timed(retriever, question["question"]) for question in asked]

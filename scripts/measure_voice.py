@@ -48,7 +48,7 @@ class SoFar(MemoryStore):
         ranking = self._retriever.rank(text, now=now)
         timeline = self._retriever.timeline()
         known = timeline.sent < int(now.timestamp() * _MICRO)
-        answered = np.append(known[1:], False)
+        answered = np.append(known[1:], False)[ranking.timeline.place]
         ranking = replace(ranking, meaning=ranking.meaning * answered, covered=ranking.covered * answered)
         return voice.examples(self._archive, timeline, ranking, to=to, budget_tokens=budget_tokens, cost=cost)
 

@@ -15,12 +15,14 @@ import pytest
 from export_samples import slack_files, slack_record, write_folder
 
 from knowledge import index as index_module
+from knowledge import passages
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder, Repeats, precision
 from knowledge.importers.registry import detect
+from knowledge.index import VectorIndex
 from knowledge.memory import MemoryStore
 from knowledge.progress import Progress
-from knowledge.records import ImportReport
+from knowledge.records import Identity, ImportReport, Message
 from knowledge.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -165,6 +167,25 @@ def test_a_long_note_is_found_and_shown_by_its_telling_part(store: MemoryStore, 
         found = store.search(query, now=NOW, cost=len)[0]
         assert "eleven hives" in found.text
         assert len(found.text) < 600
+
+
+def test_every_passage_of_a_message_has_its_vector(tmp_path: Path) -> None:
+    note = "".join(f"Part {n} tells of kettles, cellars and the harbour in the rain. " for n in range(40))
+    archive, embedder = Archive(tmp_path / "archive.sqlite3"), Embedder()
+    me = Identity("notes:me", "me")
+    texts = (note, "milk, bread")
+    archive.add(
+        [Message(f"n:{n}", "notes", "n", "n", me, NOW, text) for n, text in enumerate(texts)],
+        ImportReport("x", "notes"),
+    )
+    index = VectorIndex(tmp_path / "index", archive, embedder)
+    index.fill()
+    vectors = index.vectors([1, 2, 999])
+    assert {key: len(rows) for key, rows in vectors.items()} == {1: len(passages.split(note)), 2: 1}
+    asked = embedder.embed(["Part 39 tells of kettles"])[0]
+    assert index.nearest(asked, 50)[1] == pytest.approx((vectors[1] @ asked).max(), abs=1e-5)
+    index.close()
+    archive.close()
 
 
 def test_nothing_is_asked_of_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """The rules of retrieval by words alone: neighbours, persons, places, times, repeats, rare words."""
 
 import dataclasses
+import random
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,10 +13,11 @@ from knowledge import lexical, passages, rules
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
 from knowledge.index import VectorIndex
+from knowledge.meaning import ANSWERS, answering
 from knowledge.people import set_owner
 from knowledge.records import Identity, ImportReport, Memory, Message
 from knowledge.retrieval import Ranking, Retriever
-from knowledge.timeline import load
+from knowledge.timeline import Timeline, load
 
 START = datetime(2025, 3, 1, 9, 30, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
@@ -220,6 +222,7 @@ def test_words_alone_are_evidence_only_where_a_match_stands_out(
     score = np.array([best, *[sixth] * 5])
     covered = np.array([held, *[0.0] * 5])
     ranking = Ranking(
+        Timeline(**{column.name: np.arange(6) for column in dataclasses.fields(Timeline)}),
         np.arange(6),
         score,
         score,
@@ -242,6 +245,37 @@ def test_a_stretch_of_talk_ends_with_a_long_pause(talk: Talk) -> None:
     assert timeline.own.all()
 
 
+def test_a_part_of_the_timeline_scores_as_the_whole(talk: Talk) -> None:
+    rng = random.Random(5)
+    words = ("kettle", "cellar", "stove", *map(str, range(60)))
+    who = sorted(PEOPLE)
+    lines = [(rng.choice(who), "#a", n / 40 + n // 90, " ".join(rng.choices(words, k=3))) for n in range(400)]
+    archive = talk(*lines)._archive
+    whole = load(archive)
+    weights = lexical.weighted("kettle cellar stove noor")
+    called = {"noor": {int(whole.author[[line[0] for line in lines].index("noor")])}}
+    hits = lexical.hits(archive, whole, weights)
+    held = np.concatenate([places for places, _ in hits.values()])
+    part = whole.part(whole.reach(held, 2, 2))
+    assert set(hits) == {"kettle", "cellar", "stove", "noor"}
+    assert 0 < len(part) < len(whole)
+
+    in_part = lexical.match(hits, whole, part, weights, called=called)
+    in_whole = lexical.match(hits, whole, whole, weights, called=called)
+    assert in_part.score.tolist() == pytest.approx(in_whole.score[part.place].tolist())
+    assert in_part.covered.tolist() == pytest.approx(in_whole.covered[part.place].tolist())
+    assert np.flatnonzero(in_whole.score).tolist() == part.place[in_part.score > 0].tolist()
+
+
+def test_what_follows_a_question_later_in_the_talk_is_no_answer_to_it(talk: Talk) -> None:
+    said = ("how was Graz?", "rainy, and full", "the stove is lit")
+    lines = [(who, "#a", n / 1000, text) for n, (who, text) in enumerate(zip(PEOPLE, said, strict=True))]
+    whole = load(talk(*lines)._archive)
+    near = np.array([0.8, 0.2])
+    assert answering(near, whole.part(np.array([0, 1]))).tolist() == pytest.approx([0, ANSWERS * 0.6])
+    assert answering(near, whole.part(np.array([0, 2]))).tolist() == [0, 0]
+
+
 def test_words_worth_looking_for() -> None:
     assert lexical.terms("What is Tomasz's parrot called, and where's Knödel?") == [
         "tomasz",
@@ -258,4 +292,5 @@ def test_words_worth_looking_for() -> None:
 def test_passages_are_short_and_lose_nothing(text: str) -> None:
     pieces = passages.split(text)
     assert all(0 < len(p) <= passages.LONGEST for p in pieces)
+    assert len(pieces) <= passages.most(len(text))
     assert "".join("".join(pieces).split()) == "".join(text.split())
