@@ -11,7 +11,7 @@ BIN = $(VENV)/bin
 STAMP = $(VENV)/.installed
 PYTEST = $(BIN)/python -m pytest
 
-.PHONY: setup chat test test-slow lint starter sample
+.PHONY: setup chat test test-slow lint starter sample docs
 
 setup: $(STAMP)
 
@@ -42,3 +42,6 @@ starter: setup
 
 sample: setup
 	$(BIN)/python -m data.sample.make
+
+docs: setup
+	$(BIN)/python scripts/settings_page.py

@@ -216,12 +216,12 @@ def show(file: Path | None = None) -> list[Shown]:
     settings, origin = _load(file)
     rows = []
     for section_name, section in settings:
-        meanings = _meanings(type(section))
+        told = meanings(type(section))
         for name in type(section).model_fields:
             key = f"{section_name}.{name}"
             where = origin.get(key, "")
             source: Source = "default" if not where else "file" if where == str(file) else "environment"
-            rows.append(Shown(key, getattr(section, name), source, where, meanings[name]))
+            rows.append(Shown(key, getattr(section, name), source, where, told[name]))
     return rows
 
 
@@ -311,11 +311,11 @@ def _hint(loc: tuple[int | str, ...]) -> str:
         return "sections are: " + ", ".join(Settings.model_fields)
     fields = type(section.default).model_fields
     if len(loc) > 1 and loc[1] in fields:
-        return f"its meaning: {_meanings(type(section.default))[str(loc[1])]}"
+        return f"its meaning: {meanings(type(section.default))[str(loc[1])]}"
     return f"keys of [{loc[0]}] are: " + ", ".join(fields)
 
 
-def _meanings(section: type[BaseModel]) -> dict[str, str]:
+def meanings(section: type[BaseModel]) -> dict[str, str]:
     """What the source says under each setting.
 
     pydantic would read it for every section when the program starts (`use_attribute_docstrings`).
