@@ -26,8 +26,8 @@ from persona.offline import stay_on_this_machine
 from persona.tui import first_run
 from persona.tui.app import PersonaApp
 from persona.tui.opening import Opening
-from persona.tui.screens.glass import Remembered
 from persona.tui.widgets.conversation import Conversation
+from persona.tui.widgets.glass import Remembered
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.messages import Thinking, TwinMessage
 from persona.tui.widgets.prompt import Prompt

@@ -21,7 +21,7 @@ from persona import config
 from persona.demo import DEMO_QUESTIONS, enter, prepare
 from persona.logs import start as start_logging
 from persona.offline import stay_on_this_machine
-from persona.tui.screens.glass import Remembered
+from persona.tui.widgets.glass import Remembered
 from persona.tui.widgets.prompt import Prompt
 
 SIZE = (92, 27)

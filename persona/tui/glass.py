@@ -37,10 +37,16 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A summary, the turns it cites in order, and whether it is in this prompt (else it came later)."""
+    """A summary over what it stands for: the summaries it replaced, and the turns that none of those has.
+
+    cited: the numbers of the exchanges its lines cite. in_prompt: whether this prompt holds it, and none
+    that replaced it.
+    """
 
     summary: "Summary"
-    cited: "Sequence[Turn]"
+    replaced: "Sequence[Block]"
+    turns: "Sequence[Turn]"
+    cited: frozenset[int]
     in_prompt: bool
 
 
@@ -87,13 +93,20 @@ def cited(text: str, first: int, last: int) -> list[int]:
 
 
 def _blocks(engine: ChatEngine, request: TurnRequest, ready: PromptReady) -> Sequence[Block]:
+    """Each summary in force as the root of a tree, down to the turns."""
     session_id = request.session_id or ""
     shown = next((s.text for s in ready.prompt.sections if s.name == "summaries"), "")
-    turns = engine.sessions.turns(session_id)
-    blocks = []
-    for summary in engine.sessions.summaries(session_id, request.compression or "off"):
-        wanted = set(cited(summary.text, summary.first_turn, summary.last_turn))
-        under = [t for t in turns if t.number in wanted]
+    turns = {turn.id: turn for turn in engine.sessions.turns(session_id)}
+    stored = {summary.n: summary for summary in engine.sessions.all_summaries(session_id)}
+
+    def block(summary: "Summary", *, above: bool = False) -> Block:
         text = prompt_safe(summary.text).strip()
-        blocks.append(Block(summary, under, bool(text) and text in shown))
-    return blocks
+        in_prompt = not above and bool(text) and text in shown
+        replaced = [block(stored[n], above=above or in_prompt) for n in summary.replaces]
+        deeper = {id for under in replaced for id in under.summary.turn_ids}
+        own = [turns[id] for id in summary.turn_ids if id in turns and id not in deeper]
+        numbers = cited(text, summary.first_turn, summary.last_turn) if text else ()
+        return Block(summary, replaced, own, frozenset(numbers), in_prompt)
+
+    standing = engine.sessions.summaries(session_id, request.compression or "off")
+    return [block(summary) for summary in standing]

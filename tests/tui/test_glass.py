@@ -9,10 +9,13 @@ from textual.pilot import Pilot
 from knowledge.records import StoredMessage
 from persona.chat.fact_book import FactBook
 from persona.chat.left_out import left_out
+from persona.chat.turns import Summary, Turn
 from persona.tui.glass import cited
 from persona.tui.screens.confirm import ConfirmScreen
-from persona.tui.screens.glass import GlassScreen, Remembered, Summarised, Told
+from persona.tui.screens.glass import GlassScreen
 from persona.tui.screens.line import LineScreen
+from persona.tui.widgets.fold import Fold
+from persona.tui.widgets.glass import Remembered, Summarised, Told
 from persona.tui.widgets.prompt import Prompt
 from tui.conftest import chat, make_app, opened, screen_text, text_of, wait_until, write
 from tui.scripted import ScriptedEngine
@@ -94,25 +97,93 @@ async def test_a_memory_shows_the_conversation_around_it(engine: ScriptedEngine)
         await wait_until(pilot, lambda: "no longer in the archive" in screen_text(pilot))
 
 
-async def test_a_summary_shows_the_turns_it_cites(engine: ScriptedEngine) -> None:
+def talked(engine: ScriptedEngine, *said: tuple[str, str]) -> tuple[str, list[Turn]]:
+    """A chat of these questions and replies."""
     session = engine.sessions.create()
-    turns = []
-    for question, reply in (("my dog is called Rufus", "Good name."), ("and a cat", "Nice.")):
+    for question, reply in said:
         asked = engine.sessions.add_user(session.id, question)
-        turns += [asked, engine.sessions.add_reply(session.id, asked.number, text=reply, status="complete")]
+        engine.sessions.add_reply(session.id, asked.number, text=reply, status="complete")
+    return session.id, list(engine.sessions.turns(session.id))
+
+
+async def test_a_summary_shows_every_turn_folded_into_it_and_which_it_cites(engine: ScriptedEngine) -> None:
+    id, turns = talked(engine, ("my dog is called Rufus", "Good name."), ("and a cat", "Nice."))
     engine.sessions.add_summary(
-        session.id, strategy="extractive", turns=turns, text="- (turn 1) user: my dog is called Rufus"
+        id, strategy="extractive", turns=turns, text="- (turn 1) user: my dog is called Rufus"
     )
-    async with make_app(engine, session_id=session.id).run_test(size=(100, 60)) as pilot:
+    async with make_app(engine, session_id=id).run_test(size=(100, 60)) as pilot:
         await opened(pilot)
         await wait_until(pilot, lambda: "Nice." in screen_text(pilot))
         glass = await looked(pilot)
         await wait_until(pilot, lambda: "turns 1 to 2 · extractive, level 1" in screen_text(pilot))
         assert "not in this prompt" not in screen_text(pilot)
         glass.query_one(Summarised).opened = True
-        await pilot.press("ctrl+f", "ctrl+f")
+        await wait_until(pilot, lambda: "▸ turn 1\n" in frameless(pilot))
+        assert "▸ turn 2 · not cited\n" in frameless(pilot)
+        await pilot.press("ctrl+f")
         await wait_until(pilot, lambda: "twin: Good name." in screen_text(pilot))
-        assert "turn 2" not in screen_text(pilot)
+        assert "user: and a cat" not in screen_text(pilot)
+        assert "you: and a cat" in screen_text(pilot)
+
+
+async def test_a_merged_summary_opens_to_those_it_replaced_and_down_to_the_turns(
+    engine: ScriptedEngine,
+) -> None:
+    id, turns = talked(
+        engine,
+        ("my dog is called Rufus", "Good name."),
+        ("and a cat", "Nice."),
+        ("it rains", "A lot."),
+        ("I moved", "Where to?"),
+    )
+
+    def summary(text: str, of: list[Turn], *replaces: Summary) -> Summary:
+        engine.sessions.add_summary(id, strategy="extractive", turns=of, text=text, replaces=replaces)
+        return max(engine.sessions.all_summaries(id), key=lambda s: s.n)
+
+    first, second = (
+        summary("- (turn 1) user: Rufus", turns[:2]),
+        summary("- (turn 2) user: a cat", turns[2:4]),
+    )
+    merged = summary("- (turn 1) user: my dog is called Rufus", turns[:4], first, second)
+    third = summary("- (turn 3) user: rain", turns[4:6])
+    summary("- (turn 1) user: my dog is called Rufus\n- (turn 3) user: rain", turns[:6], merged, third)
+    async with make_app(engine, session_id=id).run_test(size=(100, 70)) as pilot:
+        await opened(pilot)
+        await wait_until(pilot, lambda: "Where to?" in screen_text(pilot))
+        glass = await looked(pilot)
+        (root,) = glass.query(Summarised)
+        assert root.title == "turns 1 to 3 · extractive, level 3 · not in this prompt"
+        root.opened = True
+        await wait_until(pilot, lambda: len(under(root)) == 2)
+        # the scripted prompt holds the words of this one
+        assert [fold.title for fold in under(root)] == [
+            "turns 1 to 2 · extractive, level 2 · in this prompt",
+            "turn 3 · extractive, level 1",
+        ]
+        below, beside = under(root)
+        below.opened = beside.opened = True
+        await wait_until(pilot, lambda: under(below) and under(beside))
+        assert [fold.title for fold in under(below)] == [
+            "turn 1 · extractive, level 1",
+            "turn 2 · extractive, level 1",
+        ]
+        assert [fold.title for fold in under(beside)] == ["turn 3"]
+        deepest = under(below)[1]
+        deepest.opened = True
+        await wait_until(pilot, lambda: under(deepest))
+        under(deepest)[0].opened = True
+        await wait_until(pilot, lambda: "twin: Nice." in screen_text(pilot))
+
+
+def under(fold: Fold) -> list[Fold]:
+    """What opens directly under a fold."""
+    return [child for child in fold.contents.children if isinstance(child, Fold)]
+
+
+def frameless(pilot: Pilot[Any]) -> str:
+    """The screen without its frames."""
+    return "\n".join(line.strip("│ ") for line in screen_text(pilot).splitlines()) + "\n"
 
 
 @pytest.mark.parametrize(

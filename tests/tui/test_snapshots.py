@@ -20,8 +20,8 @@ from persona.tui.fields import Field
 from persona.tui.first_run import FirstRun
 from persona.tui.first_run_choices import Choice
 from persona.tui.screens.confirm import ConfirmScreen
-from persona.tui.screens.glass import Remembered
 from persona.tui.training import Run
+from persona.tui.widgets.glass import Remembered
 from persona.tui.widgets.prompt import Prompt
 from tui.conftest import NOON, chat, make_app, opened, screen_text, wait_until, write
 from tui.scripted import ScriptedEngine

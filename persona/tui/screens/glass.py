@@ -1,6 +1,6 @@
 """The glass box: the exact prompt by section with its tokens, and where every piece comes from."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 
 from textual.app import ComposeResult
@@ -10,29 +10,19 @@ from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
-from knowledge.facts import Fact
-from knowledge.records import Memory, StoredMessage
-from knowledge.text import one_line, printable
 from persona.backends.base import Usage
-from persona.chat.layout import ME, day
 from persona.tui import keys
 from persona.tui.calls import in_thread
 from persona.tui.care import Care
-from persona.tui.glass import Block, Glass
+from persona.tui.glass import Glass
 from persona.tui.screens.confirm import ConfirmScreen
 from persona.tui.screens.help import HelpScreen
 from persona.tui.screens.line import LineScreen
 from persona.tui.widgets.fold import Fold
-from persona.tui.widgets.links import links
-from persona.tui.widgets.memories import GONE, describe
-
-AROUND = 3
-"""Messages shown before and after a memory."""
+from persona.tui.widgets.glass import Around, Remembered, Summarised, Text, Told
 
 _BAR = 24
 _QUIET = "$foreground 60%"
-
-Around = Callable[[str, int, int], Sequence[StoredMessage]]
 
 
 class GlassScreen(ModalScreen[None]):
@@ -96,7 +86,7 @@ class GlassScreen(ModalScreen[None]):
             yield _heading("facts told in this chat")
             yield from (Told(f) for f in glass.facts)
         if glass.blocks:
-            yield _heading("summaries, and the turns they cite")
+            yield _heading("summaries, down to the turns")
             yield from (Summarised(b) for b in glass.blocks)
 
     def action_close(self) -> None:
@@ -153,9 +143,9 @@ class GlassScreen(ModalScreen[None]):
         await self._show()
 
     def action_toggle_folds(self) -> None:
-        """Open every section, or close them all."""
+        """Open every section, then what came to light in them; close them all once nothing is closed."""
         folds = list(self.query(Fold))
-        opened = not any(fold.opened for fold in folds)
+        opened = not all(fold.opened for fold in folds)
         for fold in folds:
             fold.opened = opened
 
@@ -167,111 +157,6 @@ class GlassScreen(ModalScreen[None]):
     def action_help(self) -> None:
         """Show the help sheet."""
         self.app.push_screen(HelpScreen())
-
-
-class Text(Fold):
-    """A title, and under it text as it is."""
-
-    def __init__(self, title: str, text: str) -> None:
-        super().__init__(title)
-        self._text = text
-
-    def compose_contents(self) -> Sequence[Widget]:
-        return [Static(Content(printable(self._text)), classes="verbatim", markup=False)]
-
-
-class Remembered(Fold):
-    """A memory: its place in the archive, why it was chosen, its words, and what was said around it."""
-
-    BINDINGS = keys.bindings(keys.MEMORY_ACTIONS)
-
-    def __init__(self, memory: Memory, around: Around) -> None:
-        who = ME if memory.is_self else memory.author
-        place = f"{memory.source} {memory.conversation}"
-        head = f"[{memory.rank}] {memory.score:.2f} · {day(memory.sent_at)} · {who} · {place}"
-        super().__init__(one_line(printable(head)))
-        self._memory = memory
-        self._around: Around | None = around
-
-    def compose_contents(self) -> Sequence[Widget]:
-        id = self._memory.id
-        can = links(
-            ("leave out of this chat", f"screen.leave_out({id!r})"),
-            ("forget", f"screen.forget_message({id!r})"),
-        )
-        return [Static(describe(self._memory), classes="verbatim", markup=False), Static(can)]
-
-    async def action_care(self, action: str) -> None:
-        """What a key on this memory does."""
-        await self.screen.run_action(f"screen.{action}({self._memory.id!r})")
-
-    def watch_opened(self) -> None:
-        super().watch_opened()
-        if self.opened and self._around is not None:
-            around, self._around = self._around, None
-            self.run_worker(self._fetch(around))
-
-    async def _fetch(self, around: Around) -> None:
-        found = await in_thread(self.screen, around, self._memory.id, AROUND, AROUND)
-        lines = [_line(m, m.id == self._memory.id) for m in found or ()]
-        told = Content("\n").join(lines) if lines else Content(GONE)
-        await self.contents.mount(
-            Static(Content.styled("the conversation around it", _QUIET), markup=False),
-            Static(told, classes="verbatim around", markup=False),
-        )
-
-
-class Told(Fold):
-    """A fact: what it says, when it was told, and what can be done about it."""
-
-    BINDINGS = keys.bindings(keys.FACT_ACTIONS)
-
-    def __init__(self, fact: Fact) -> None:
-        mark = "pinned · " if fact.pinned else ""
-        corrected = "corrected · " if fact.corrects else ""
-        when = day(fact.told_at.astimezone())
-        super().__init__(one_line(printable(f"{mark}{corrected}{fact.dated} · turn {fact.number}, {when}")))
-        self._fact = fact
-
-    def compose_contents(self) -> Sequence[Widget]:
-        id = self._fact.id
-        return [
-            Static(
-                links(
-                    ("unpin" if self._fact.pinned else "pin", f"screen.pin({id!r})"),
-                    ("correct", f"screen.correct({id!r})"),
-                    ("forget", f"screen.forget_fact({id!r})"),
-                )
-            )
-        ]
-
-    async def action_care(self, action: str) -> None:
-        """What a key on this fact does."""
-        await self.screen.run_action(f"screen.{action}({self._fact.id!r})")
-
-
-class Summarised(Fold):
-    """A summary: its words, and each turn they cite."""
-
-    def __init__(self, block: Block) -> None:
-        s = block.summary
-        since = "" if block.in_prompt else " · not in this prompt"
-        which = (
-            f"turn {s.first_turn}"
-            if s.first_turn == s.last_turn
-            else f"turns {s.first_turn} to {s.last_turn}"
-        )
-        super().__init__(f"{which} · {s.strategy}, level {s.level}{since}")
-        self._block = block
-
-    def compose_contents(self) -> Sequence[Widget]:
-        summary = Static(Content(printable(self._block.summary.text)), classes="verbatim", markup=False)
-        numbers = sorted({t.number for t in self._block.cited})
-        return [summary, *(Text(f"turn {n}", self._turn(n)) for n in numbers)]
-
-    def _turn(self, number: int) -> str:
-        who = {"user": "you", "assistant": "twin"}
-        return "\n".join(f"{who[t.role]}: {t.text}" for t in self._block.cited if t.number == number)
 
 
 def figures(glass: Glass) -> Content:
@@ -311,10 +196,3 @@ def _percent(part: int, whole: int) -> str:
 
 def _heading(text: str) -> Static:
     return Static(text, classes="heading", markup=False)
-
-
-def _line(message: StoredMessage, is_it: bool) -> Content:
-    who = ME if message.is_self else message.author
-    when = message.sent_at
-    head = (f"{day(when)}, {when:%H:%M} {one_line(printable(who))}: ", "$secondary")
-    return Content.assemble(head, (printable(message.text), "bold" if is_it else ""))

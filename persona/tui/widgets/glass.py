@@ -1,0 +1,153 @@
+"""What opens in the glass box: a piece of the prompt, a memory, a fact, a summary."""
+
+from collections.abc import Callable, Sequence
+
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from knowledge.facts import Fact
+from knowledge.records import Memory, StoredMessage
+from knowledge.text import one_line, printable
+from persona.chat.layout import ME, day
+from persona.tui import keys
+from persona.tui.calls import in_thread
+from persona.tui.glass import Block
+from persona.tui.widgets.fold import Fold
+from persona.tui.widgets.links import links
+from persona.tui.widgets.memories import GONE, describe
+
+AROUND = 3
+"""Messages shown before and after a memory."""
+
+_QUIET = "$foreground 60%"
+
+Around = Callable[[str, int, int], Sequence[StoredMessage]]
+
+
+class Text(Fold):
+    """A title, and under it text as it is."""
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__(title)
+        self._text = text
+
+    def compose_contents(self) -> Sequence[Widget]:
+        return [Static(Content(printable(self._text)), classes="verbatim", markup=False)]
+
+
+class Remembered(Fold):
+    """A memory: its place in the archive, why it was chosen, its words, and what was said around it."""
+
+    BINDINGS = keys.bindings(keys.MEMORY_ACTIONS)
+
+    def __init__(self, memory: Memory, around: Around) -> None:
+        who = ME if memory.is_self else memory.author
+        place = f"{memory.source} {memory.conversation}"
+        head = f"[{memory.rank}] {memory.score:.2f} · {day(memory.sent_at)} · {who} · {place}"
+        super().__init__(one_line(printable(head)))
+        self._memory = memory
+        self._around: Around | None = around
+
+    def compose_contents(self) -> Sequence[Widget]:
+        id = self._memory.id
+        can = links(
+            ("leave out of this chat", f"screen.leave_out({id!r})"),
+            ("forget", f"screen.forget_message({id!r})"),
+        )
+        return [Static(describe(self._memory), classes="verbatim", markup=False), Static(can)]
+
+    async def action_care(self, action: str) -> None:
+        """What a key on this memory does."""
+        await self.screen.run_action(f"screen.{action}({self._memory.id!r})")
+
+    def watch_opened(self) -> None:
+        super().watch_opened()
+        if self.opened and self._around is not None:
+            around, self._around = self._around, None
+            self.run_worker(self._fetch(around))
+
+    async def _fetch(self, around: Around) -> None:
+        found = await in_thread(self.screen, around, self._memory.id, AROUND, AROUND)
+        lines = [_line(m, m.id == self._memory.id) for m in found or ()]
+        told = Content("\n").join(lines) if lines else Content(GONE)
+        await self.contents.mount(
+            Static(Content.styled("the conversation around it", _QUIET), markup=False),
+            Static(told, classes="verbatim around", markup=False),
+        )
+
+
+class Told(Fold):
+    """A fact: what it says, when it was told, and what can be done about it."""
+
+    BINDINGS = keys.bindings(keys.FACT_ACTIONS)
+
+    def __init__(self, fact: Fact) -> None:
+        mark = "pinned · " if fact.pinned else ""
+        corrected = "corrected · " if fact.corrects else ""
+        when = day(fact.told_at.astimezone())
+        super().__init__(one_line(printable(f"{mark}{corrected}{fact.dated} · turn {fact.number}, {when}")))
+        self._fact = fact
+
+    def compose_contents(self) -> Sequence[Widget]:
+        id = self._fact.id
+        return [
+            Static(
+                links(
+                    ("unpin" if self._fact.pinned else "pin", f"screen.pin({id!r})"),
+                    ("correct", f"screen.correct({id!r})"),
+                    ("forget", f"screen.forget_fact({id!r})"),
+                )
+            )
+        ]
+
+    async def action_care(self, action: str) -> None:
+        """What a key on this fact does."""
+        await self.screen.run_action(f"screen.{action}({self._fact.id!r})")
+
+
+class Summarised(Fold):
+    """A summary: its words, the summaries it replaced, and the turns that were folded into it."""
+
+    def __init__(self, block: Block) -> None:
+        s = block.summary
+        which = (
+            f"turn {s.first_turn}"
+            if s.first_turn == s.last_turn
+            else f"turns {s.first_turn} to {s.last_turn}"
+        )
+        place = " · in this prompt" if block.in_prompt else " · not in this prompt"
+        # said only where it is not to be expected of one in force, or of one that was replaced
+        super().__init__(
+            f"{which} · {s.strategy}, level {s.level}{place if block.in_prompt != s.in_force else ''}"
+        )
+        self._block: Block | None = block
+
+    def watch_opened(self) -> None:
+        super().watch_opened()
+        # only now: a long chat has more turns under its summaries than anybody opens
+        if self.opened and self._block is not None:
+            block, self._block = self._block, None
+            self.contents.mount_all(self._under(block))
+
+    @staticmethod
+    def _under(block: Block) -> list[Widget]:
+        words = Static(Content(printable(block.summary.text)), classes="verbatim", markup=False)
+        numbers = sorted({turn.number for turn in block.turns})
+        turns = [
+            Text(f"turn {n}" if n in block.cited else f"turn {n} · not cited", _said(block, n))
+            for n in numbers
+        ]
+        return [words, *(Summarised(under) for under in block.replaced), *turns]
+
+
+def _said(block: Block, number: int) -> str:
+    who = {"user": "you", "assistant": "twin"}
+    return "\n".join(f"{who[turn.role]}: {turn.text}" for turn in block.turns if turn.number == number)
+
+
+def _line(message: StoredMessage, is_it: bool) -> Content:
+    who = ME if message.is_self else message.author
+    when = message.sent_at
+    head = (f"{day(when)}, {when:%H:%M} {one_line(printable(who))}: ", "$secondary")
+    return Content.assemble(head, (printable(message.text), "bold" if is_it else ""))
