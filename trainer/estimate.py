@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from persona.lab.machine import GIB
+from persona.machine import GIB
 from trainer.dataset import rows as files
 from trainer.hardware import Device
 from trainer.recipe import Recipe

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from persona.lab import machine
+from persona import machine
 
 Kind = Literal["cuda", "rocm", "mps", "cpu"]
 

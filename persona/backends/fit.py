@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from persona import gates, machine
 from persona.backends.describe import opened_context
 from persona.backends.gguf_header import GgufHeader
 from persona.config import ModelSettings
-from persona.lab import gates, machine
 
 CacheType = Literal["f16", "q8_0", "q4_0"]
 

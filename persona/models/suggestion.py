@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from persona.lab import machine as hardware
+from persona import machine as hardware
 from persona.models.catalogue import STARTER, CatalogueEntry, catalogue
 
 # A model shares the memory with the rest: the desktop, the embedding model, the vectors.

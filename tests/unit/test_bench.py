@@ -7,12 +7,11 @@ from pathlib import Path
 import pytest
 
 from knowledge.progress import Progress
-from persona import paths
+from persona import gates, paths
 from persona.backends.gguf_header import read_header
 from persona.backends.tokens import build_vocabulary
 from persona.cli.root import run
 from persona.errors import PersonaError
-from persona.lab import gates
 from persona.lab.bench import compare, forecast, random_model
 from persona.lab.bench.forecast import Forecast, Work
 

@@ -11,8 +11,8 @@ from persona.lab import probe
 from persona.lab.doctor import chat, hardware, home, traps
 from persona.lab.doctor.chat import Weight
 from persona.lab.doctor.check import Check
-from persona.lab.machine import GIB
 from persona.lab.probe import Probed
+from persona.machine import GIB
 
 MODEL = Weight("some-model", 400_000_000, 2 * GIB)
 

@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from persona import paths
+from persona import machine, paths
 from persona.backends import fit
 from persona.backends.base import ChatMessage, Prompt, Sampling, TextDelta
 from persona.backends.fit import CacheType, Fit, Need, Room
 from persona.backends.gguf_header import GgufHeader, read_header
 from persona.backends.llama_cpp import LlamaCppBackend, options
 from persona.config import ModelSettings
-from persona.lab import machine
 from persona.lab.bench import random_model
 from persona.lab.doctor import cache
 from persona.lab.probe import Probed

@@ -67,6 +67,19 @@ def test_layers_import_only_downwards(package: str, banned: set[str], beside: st
     assert _offenders(package, banned, beside=beside) == {}
 
 
+def test_the_runtime_knows_nothing_of_its_instruments() -> None:
+    """Only doors (command line, app) and the instruments themselves import `persona.lab`."""
+    importing = {
+        str(file.relative_to(ROOT))
+        for file in _modules("persona")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if any(name.startswith("persona.lab") for name in _names(node))
+    }
+    assert importing
+    doors = ("persona/cli/", "persona/tui/", "persona/lab/")
+    assert {name for name in importing if not name.startswith(doors)} == set()
+
+
 def test_heavy_libraries_are_imported_when_used() -> None:
     """A module may import one at once only if no module of ours imports that module at once."""
     early = {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from persona.errors import ModelError, SettingsError
-from persona.lab.machine import GIB
+from persona.machine import GIB
 from trainer import hardware, presets
 from trainer.dataset.prepare import ENOUGH, SCARCE, warnings
 from trainer.estimate import parameters_of

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from knowledge.progress import Progress
-from persona import models, paths
+from persona import gates, machine, models, paths
 from persona.backends.base import Backend
 from persona.backends.cores import physical_cores
 from persona.chat.card import PersonaCard
@@ -20,7 +20,6 @@ from persona.chat.opening import put_together
 from persona.chat.store import SessionStore
 from persona.config import Compression, Settings
 from persona.errors import ModelError
-from persona.lab import gates, machine
 from persona.lab.bench import archives, first_token, overhead, random_model, speed, talk
 from persona.lab.bench.forecast import Forecast, Work
 

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from persona import config, models
+from persona import config, machine, models
 from persona.errors import PersonaError
-from persona.lab import machine
 from persona.lab.doctor import cache, chat, hardware, home, traps
 from persona.lab.doctor.check import Check, guarded
-from persona.lab.machine import GIB
+from persona.machine import GIB
 
 # Training preset from this much graphics memory on.
 _PRESETS = ((24 * GIB, "bestaccuracy"), (12 * GIB, "quality"), (0, "highspeed"))

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from persona import models
+from persona import gates, machine, models
 from persona.backends import fit
 from persona.backends.cores import physical_cores
 from persona.backends.fit import CacheType, Fit, Need, Room
 from persona.backends.gguf_header import read_header
 from persona.config import ModelSettings, Settings
 from persona.errors import PersonaError
-from persona.lab import gates, machine, probe
+from persona.lab import probe
 from persona.lab.doctor.check import Check, guarded
 
 _READ, _SECONDS = 1024, 3

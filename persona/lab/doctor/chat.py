@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 
-from persona import models
+from persona import gates, machine, models
 from persona.backends.cores import physical_cores
 from persona.config import Settings
-from persona.lab import gates, machine
 from persona.lab.doctor.check import Check, guarded
-from persona.lab.machine import GIB
 from persona.lab.probe import Probed, probe
+from persona.machine import GIB
 
 _TRAINS = ("trl", "peft", "datasets")
 _OVER_FILE = 1.6

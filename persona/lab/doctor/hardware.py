@@ -8,10 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from persona import paths
-from persona.lab import machine
+from persona import machine, paths
 from persona.lab.doctor.check import Check
-from persona.lab.machine import GIB
+from persona.machine import GIB
 
 _DISK_WANTED = 5 * GIB
 _NVIDIA = "0x10de"

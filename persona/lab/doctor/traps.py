@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from persona.lab import machine
+from persona import machine
 from persona.lab.doctor.check import Check
 from persona.lab.probe import Probed, probe
 
