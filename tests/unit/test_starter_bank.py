@@ -32,6 +32,7 @@ def test_the_bank_is_broad() -> None:
     assert len(bank.off_ground_asks) >= 250
     assert len(bank.unknown_asks) >= 150
     assert len(bank.told) >= 25
+    assert len(bank.chains) >= 12
 
 
 def test_every_kind_has_enough_seed_values() -> None:

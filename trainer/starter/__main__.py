@@ -3,11 +3,13 @@
 import argparse
 import os
 from pathlib import Path
+from shutil import copyfile
 
 import persona.backends
 from persona.backends.template import ChatTemplate
 from persona.paths import bundled
 from trainer.export.gguf import Header, write_qwen3
+from trainer.models import as_folder
 from trainer.starter import tokenizer
 from trainer.starter.train import Recipe, Run
 
@@ -24,11 +26,18 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=bundled() / "models" / "starter.gguf")
     parser.add_argument("--legs", type=int, nargs="+", default=Recipe().legs, help=LEGS)
     parser.add_argument("--shares", type=int, nargs="+", default=Recipe().shares, help=SHARES)
+    parser.add_argument(
+        "--go-on-from", type=Path, help="a GGUF of an earlier run, for the end of the first leg"
+    )
     parser.add_argument("--export-only", action="store_true", help="write the GGUF of a run that has ended")
     options = parser.parse_args()
 
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
     vocabulary = options.work / "tokenizer.json"
+    earlier = as_folder(options.go_on_from) if options.go_on_from else None
+    if earlier and not vocabulary.exists():
+        options.work.mkdir(parents=True, exist_ok=True)
+        copyfile(earlier / "tokenizer.json", vocabulary)
     if not vocabulary.exists():
         tokenizer.train(vocabulary)
     source = TEMPLATE.read_text(encoding="utf-8")
@@ -36,6 +45,8 @@ def main() -> None:
     if len(recipe.shares) != len(recipe.legs):
         parser.error("give as many --shares as --legs")
     run = Run(recipe, vocabulary, ChatTemplate(source), options.work)
+    if earlier and not (options.work / "state.pt").exists():
+        run.begin_with(earlier)
     if not options.export_only:
         run.train()
     header = Header(

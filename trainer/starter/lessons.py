@@ -15,10 +15,12 @@ from trainer.starter.bank import Topic
 from trainer.starter.chats import as_memory, in_chat, summary, tell
 from trainer.starter.questions import (
     Question,
+    about_chain,
     about_event,
     about_month,
     about_topic,
     about_view,
+    answered,
     anything,
     ask_topic,
     asked,
@@ -27,18 +29,22 @@ from trainer.starter.questions import (
 )
 from trainer.starter.scenes import (
     ACKNOWLEDGED,
+    Shown,
     among_chatter,
     card,
     chatting,
     setting,
     shown,
 )
-from trainer.starter.world import World
+from trainer.starter.world import Line, World
 
 THINKING = 0.35
 """Share of lessons with thinking."""
 
-SUMMARIES, TOLD = 0.08, 0.4
+CHAINS = 0.1
+"""Share of questions that two lines answer together."""
+
+SUMMARIES, TOLD = 0.12, 0.4
 """Share of sheets that ask for a summary, and of the others that ask for what the user told."""
 
 
@@ -120,19 +126,27 @@ def _with_memories(
             tasks += [_unanswered(world, text) for text in question.texts]
             continue
         texts = question.texts[: None if question is questions[0] else 1]
-        if world.chance(0.25) and months.count(f"{line.when:%Y %m}") == 1:
+        if question.via is None and world.chance(0.25) and months.count(f"{line.when:%Y %m}") == 1:
             texts = (*texts, about_month(world, line))
-        rank = lines.rank(line)
-        where = f"[{rank}] " if rank else ""
         newest = ", the newest on this" if question.changed else ""
-        thinking = f"{where}{day(line.when)}, {line.author or 'me'}{newest}."
+        thinking = f"{_pointed(lines, line)}{newest}."
         kind = "follow-up" if turn else "read"
-        tasks += [Task(kind, text, thinking, quoted(line, question.sentence)) for text in texts]
+        if question.via is not None:
+            kind, thinking = "chain", f"{_pointed(lines, question.via)}. {thinking}"
+        tasks += [Task(kind, text, thinking, answered(text, line, question.sentence)) for text in texts]
     return replace(scene, turns=[*scene.turns, *turn], memories=lines.memories), tasks
+
+
+def _pointed(lines: Shown, line: Line) -> str:
+    """A line as thinking names it: rank, day and author."""
+    rank = lines.rank(line)
+    return f"{f'[{rank}] ' if rank else ''}{day(line.when)}, {line.author or 'me'}"
 
 
 def _question(world: World, topics: Iterator[Topic]) -> Question:
     roll = world.rng.random()
+    if roll < CHAINS and (topic := next((t for t in topics if t.ask_other), None)):
+        return about_chain(world, topic)
     if roll < 0.5:
         return about_topic(world, next(topics))
     return about_event(world) if roll < 0.84 else about_view(world)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from persona.chat.layout import day
-from trainer.starter.bank import Topic
+from trainer.starter.bank import Chain, Topic
 from trainer.starter.events import Event, event
 from trainer.starter.world import Line, World
 
@@ -16,7 +16,8 @@ _ASKING = frozenset("what which where when your you're does have tell with these
 @dataclass(frozen=True, slots=True)
 class Question:
     """A question in up to three wordings, the line that answers it (None: nothing does), and lines that
-    only look right. sentence: the part of the line that matters; changed: it was otherwise before.
+    only look right. sentence: the part of the line that matters; changed: it was otherwise before. via: the
+    line that says whom the question means, where it does not name them.
     """
 
     texts: tuple[str, ...]
@@ -24,6 +25,7 @@ class Question:
     rivals: tuple[Line, ...] = ()
     sentence: str = ""
     changed: bool = False
+    via: Line | None = None
 
 
 def about_topic(world: World, topic: Topic | None = None, *, answered: bool = True) -> Question:
@@ -33,7 +35,31 @@ def about_topic(world: World, topic: Topic | None = None, *, answered: bool = Tr
     return ask_topic(world, topic, person, answered=answered)
 
 
-def ask_topic(world: World, topic: Topic, person: str | None, *, answered: bool = True) -> Question:
+def about_chain(world: World, topic: Topic) -> Question:
+    """A question on somebody who is named by what they are to the owner: one line says who that is, another,
+    of their own, answers. Half of what else such lines say is of others, and where the first is missing
+    nothing answers.
+    """
+    chain, other = world.rng.sample(world.bank.chains, 2)
+    person, stranger = world.rng.sample(world.people, 2)
+    question = ask_topic(world, topic, person, name=chain.role)
+
+    def says(one: Chain, who: str) -> Line:
+        sentence = world.casual(world.fill(world.rng.choice(one.say), p=called(world, who)))
+        return world.line(dressed(world, sentence), None)
+
+    if world.chance(0.5):
+        question = replace(question, rivals=(*question.rivals, says(other, stranger)))
+    if world.chance(0.2):
+        assert question.answer is not None
+        return replace(question, answer=None, rivals=(question.answer, *question.rivals))
+    return replace(question, via=says(chain, person))
+
+
+def ask_topic(
+    world: World, topic: Topic, person: str | None, *, answered: bool = True, name: str = ""
+) -> Question:
+    """A topic, asked of the owner or of `person`. name: what the question calls them, theirs unless given."""
     rng = world.rng
     when = world.day_before()
     values: set[str] = set()
@@ -60,7 +86,8 @@ def ask_topic(world: World, topic: Topic, person: str | None, *, answered: bool 
     if person and world.chance(0.5):
         rivals.append(_addressed(world, person))
     asks = topic.ask_other if person else topic.ask
-    texts = worded(world, [a.replace("{p}", called(world, person or "")) for a in asks])
+    name = name or called(world, person or "")
+    texts = worded(world, [a.replace("{p}", name) for a in asks])
     if world.chance(0.25 if answered else 0.75):
         rivals += [echo(world, texts[0]) for _ in range(rng.choice((1, 1, 2)))]
     if not answered:
@@ -173,6 +200,24 @@ def quoted(line: Line, sentence: str) -> str:
     very tokens that they have in the line, the space before the first included.
     """
     return f"On {day(line.when)} {line.author or 'I'} wrote: {kept(line, sentence)}"
+
+
+_LEADS = (
+    ("do you remember", "I do. "),
+    ("tell me", "Sure. "),
+    ("hey", "Hey! "),
+    ("quick question", "A quick answer. "),
+    ("by the way", "Oh, that. "),
+    ("when", "I can tell you when. "),
+)
+"""How a reply begins, by how the message does: what the model can see it can learn to vary with."""
+
+
+def answered(text: str, line: Line, sentence: str) -> str:
+    """`quoted`, begun as the question asks for."""
+    plain = text.casefold()
+    lead = next((lead for opening, lead in _LEADS if plain.startswith(opening)), "")
+    return f"{lead}{quoted(line, sentence)}"
 
 
 def kept(line: Line, sentence: str) -> str:

@@ -42,7 +42,7 @@ def shown(world: World, level: int, questions: Sequence[Question]) -> tuple[Show
     """
     rng = world.rng
     fitting, special = _fitting(max(1, level), questions)
-    first = questions[0].answer if questions else None
+    first = fitting[0].answer if fitting else None
     spare = rng.randint(0, max(0, level - len(special)))
     clusters: list[list[Line]] = []
     hits: list[int] = []
@@ -60,7 +60,7 @@ def shown(world: World, level: int, questions: Sequence[Question]) -> tuple[Show
         cluster, place = cluster_around(world, _filler(world), size)
         clusters.append(cluster)
         hits.append(place)
-    lookup = {id(line) for q in questions[:1] for line in (q.answer, *q.rivals) if line}
+    lookup = {id(line) for q in fitting[:1] for line in (q.answer, q.via, *q.rivals) if line}
     related = [i for i, line in enumerate(special) if id(line) in lookup]
     answer = next((i for i, line in enumerate(special) if line is first), -1)
     ranks = _ranks(world, len(clusters), answer, related)
@@ -73,10 +73,11 @@ def _fitting(room: int, questions: Sequence[Question]) -> tuple[list[Question], 
     fitting: list[Question] = []
     special: list[Line] = []
     for question in questions:
-        if question.answer is not None and len(special) >= room:
+        needed = [line for line in (question.answer, question.via) if line is not None]
+        if needed and len(special) + len(needed) > room:
             continue
         fitting.append(question)
-        lines = [line for line in (question.answer, *question.rivals) if line is not None]
+        lines = [*needed, *question.rivals]
         known = {id(line) for line in special}
         special += [line for line in lines if id(line) not in known][: room - len(special)]
     return fitting, special
@@ -107,7 +108,7 @@ def setting(world: World, level: int) -> Scene:
     """A scene without memories or message; at higher levels with earlier turns and summaries."""
     rng = world.rng
     turns = history(world, rng.choice((0, 0, 1, 2, 3))) if level >= 4 and world.chance(0.4) else []
-    if level >= 8 and world.chance(0.06):
+    if level >= 8 and world.chance(0.12):
         turns = history(world, rng.randint(6, 16))
     summaries: tuple[str, ...] = ()
     if level >= 6 and world.chance(0.12):

@@ -112,6 +112,15 @@ class Run:
         self.level = 0
         self.recent: deque[tuple[str, bool]] = deque(maxlen=3000)
 
+    def begin_with(self, model: Path) -> None:
+        """Take the weights of a finished model, in Hugging Face form, for the end of the first leg. They come
+        with no state of the optimisers, which find one again within the first steps."""
+        self.model.load_state_dict(Qwen3ForCausalLM.from_pretrained(model).state_dict())
+        self.seen, self.level = self.recipe.legs[0], len(LEVELS) - 1
+        self.out.mkdir(parents=True, exist_ok=True)
+        torch.save(self.model.state_dict(), self._leg(0))
+        self.save()
+
     def train(self) -> None:
         """Run to the end of the recipe, saving every few minutes; continues where `out` left off."""
         self.out.mkdir(parents=True, exist_ok=True)

@@ -62,6 +62,14 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
+class Chain:
+    """Somebody a question names by what they are to the owner ("your boss"), and lines that say who it is."""
+
+    role: str
+    say: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Bank:
     """Every wording and every seed value. `values` maps a slot kind to its values."""
 
@@ -75,6 +83,7 @@ class Bank:
     unknown_asks: tuple[str, ...]
     dont_know: tuple[str, ...]
     told: tuple[Told, ...]
+    chains: tuple[Chain, ...]
     values: Mapping[str, tuple[str, ...]]
 
 
@@ -94,6 +103,7 @@ def load(folder: Path = FOLDER) -> Bank:
         unknown_asks=reader.list("dont_know.toml", "ask"),
         dont_know=reader.list("dont_know.toml", "reply", free=False),
         told=reader.told(),
+        chains=reader.chains(),
         values=values,
     )
 
@@ -148,6 +158,13 @@ class _Reader:
             ask = self._lines(name, entry["ask"], slots)
             found += [Told(entry["slot"], _about(say, one), _about(ask, one)) for one in of]
         return tuple(found)
+
+    def chains(self) -> tuple[Chain, ...]:
+        name = "chains.toml"
+        return tuple(
+            Chain(entry["role"], self._lines(name, entry["say"], ("p",), needs="p"))
+            for entry in _read(self.folder / name)["chain"]
+        )
 
     def list(self, name: str, key: str, *, free: bool = True) -> tuple[str, ...]:
         """The list `key` of a file; with `free`, its lines may hold slots of any known kind."""
