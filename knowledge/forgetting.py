@@ -30,7 +30,8 @@ class Forgetting:
 
     lines: telling lines of theirs, by which a quotation is known. words: those that nobody else in the
     archive used, by which a generated reply is known to have it from them. mentions: ids of messages of
-    others that name or quote them; with_mentions: whether these are among `messages`.
+    others that name or quote them; with_mentions: whether these are among `messages`. places: ids of
+    conversations of which nothing is left, and the name of a source that goes.
     """
 
     what: What
@@ -42,6 +43,7 @@ class Forgetting:
     words: tuple[str, ...] = ()
     mentions: tuple[str, ...] = ()
     with_mentions: bool = False
+    places: tuple[str, ...] = ()
 
     def naming(self) -> re.Pattern[str]:
         """What finds a name of theirs as a whole word; nothing where they have none."""
@@ -55,8 +57,8 @@ def planned(archive: Archive, what: What, value: str, *, mentions: bool) -> Forg
     naming = _naming(names)
     said = archive.rows("SELECT m.key, m.id, m.text, m.conversation FROM messages m")
     told = {line for key, _, text, _ in said if key in chosen for line in lines(text)}
-    places = archive.rows("SELECT key, name || ' ' || id FROM conversations")
-    named = {key for key, name in places if naming.search(name)}
+    places = archive.rows("SELECT key, id, name FROM conversations")
+    named = {key for key, id, name in places if naming.search(f"{name} {id}")}
     about = [
         (key, id)
         for key, id, text, place in said
@@ -69,6 +71,7 @@ def planned(archive: Archive, what: What, value: str, *, mentions: bool) -> Forg
     for key, _, text, _ in said:
         if key not in chosen:
             words.difference_update(words_of(text))
+    left = {place for key, _, _, place in said if key not in chosen}
     return Forgetting(
         what,
         value,
@@ -79,6 +82,7 @@ def planned(archive: Archive, what: What, value: str, *, mentions: bool) -> Forg
         tuple(sorted(words)),
         tuple(id for _, id in about),
         mentions,
+        (*(id for key, id, _ in places if key not in left), *([value] if what == "source" else ())),
     )
 
 

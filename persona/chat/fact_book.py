@@ -16,11 +16,8 @@ from knowledge.text import one_line, printable
 from persona.chat.lines import USER, Line, by_number
 from persona.chat.store import SessionStore
 from persona.chat.turns import Turn
-from persona.chat.writes import unsummarise
+from persona.chat.writes import FORGOTTEN, unsummarise
 from persona.errors import SessionError
-
-FORGOTTEN = "[forgotten]"
-"""What stands in place of a sentence that was forgotten."""
 
 
 class FactBook:

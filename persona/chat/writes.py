@@ -11,6 +11,9 @@ from persona.chat.turns import TurnRole
 
 TITLE_LENGTH = 60
 
+FORGOTTEN = "[forgotten]"
+"""What stands in place of a reply or a sentence that was forgotten."""
+
 
 def unsummarise(db: sqlite3.Connection, session_id: str, gone: Set[str]) -> int:
     """Delete every summary of a chat made of any of these turns (ids), and say how many those were."""

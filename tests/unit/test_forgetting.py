@@ -13,6 +13,7 @@ import pytest
 
 from knowledge.memory import MemoryStore
 from persona import paths
+from persona.chat.branching import fork
 from persona.chat.card import load_or_make
 from persona.chat.fact_book import FactBook
 from persona.chat.left_out import leave_out, left_out
@@ -181,9 +182,80 @@ def test_without_mentions_what_others_wrote_stays_and_is_listed(
     done = forget(capsys, "--person", "lena@example.net")
     assert done["messages"] == 1, "a WhatsApp name is not proved to be an address"
     done = forget(capsys, "--person", "Lena Weber")
-    assert (done["messages"], len(done["mentions"]), len(done["chat_mentions"])) == (2, 1, 1)
+    # in a chat: what names her, and a question in words of hers alone that was answered from them
+    assert (done["messages"], len(done["mentions"]), len(done["chat_mentions"])) == (2, 1, 2)
     left = {word for words in left_in(home, PLANTED).values() for word in words}
     assert left == {PLANTED[2], PLANTED[5]}
+
+
+def test_what_was_said_in_their_name_in_a_chat_goes_with_them(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Found by an audit: the name stood in the correspondent of turns and as the subject of their facts."""
+    with closing(MemoryStore(paths.knowledge_dir())) as memory:
+        place = memory.messages(author="Lena Weber")[0].conversation_id
+    with closing(open_sessions()) as store:
+        chat = store.create()
+        spoken = store.add_user(
+            chat.id, f"I live beside the {PLANTED[6]}.", correspondent="Lena Weber", channel="email"
+        )
+        store.add_reply(chat.id, 1, text="Lovely there.", status="complete")
+        FactBook(store).learn([spoken])
+        fork(store, chat.id)
+        store.add_user(chat.id, "Are the gulls back?", channel=place)
+        assert {fact.subject for fact in FactBook(store).told()} >= {"Lena Weber"}
+    done = forget(capsys, "--person", "Lena Weber")
+    assert spoken.id not in done["chat_mentions"], "it is no mention of yours"
+    assert left_in(home, [PLANTED[6], "lovely there"]) == {}
+    with closing(open_sessions()) as store:
+        assert [(t.text, t.correspondent) for t in store.turns(chat.id)] == [("Are the gulls back?", None)]
+        assert store.get(chat.id).title == "", "it was named by their words"
+        assert {fact.subject for fact in FactBook(store).told()} == {None}
+        assert store.turns(chat.id)[0].channel == place, "what others wrote there is still known"
+    forget(capsys, "--conversation", place)
+    with closing(open_sessions()) as store:
+        assert store.turns(chat.id)[0].channel is None
+
+
+def test_a_correction_that_names_them_goes_where_its_turn_does_not(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(open_sessions()) as store:
+        book, chat = FactBook(store), store.create()
+        told = store.add_user(chat.id, "My landlord is a sailor.")
+        book.learn([told])
+        [fact] = book.told(chat.id)
+        book.correct(fact.id, f"My landlord is Lena Weber of the {PLANTED[7]}.")
+        store.add_summary(
+            chat.id,
+            strategy="extractive",
+            turns=[told],
+            text=f"- (turn 1) user: My landlord is Lena Weber of the {PLANTED[7]}.",
+        )
+    done = forget(capsys, "--person", "Lena Weber", "--mentions")
+    assert (done["facts"], done["summaries"]) == (3, 2)
+    assert left_in(home, [PLANTED[7], "lena weber"]) == {}
+    with closing(open_sessions()) as store:
+        assert [fact.text for fact in FactBook(store).told(chat.id)] == ["My landlord is a sailor."]
+
+
+def test_a_question_in_their_words_that_was_answered_from_theirs_is_a_mention(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A word that only they used stood in the owner's own question, which named nobody."""
+    with closing(MemoryStore(paths.knowledge_dir())) as memory:
+        shown = memory.messages(author="Lena Weber")[0]
+    with closing(open_sessions()) as store:
+        chat = store.create()
+        store.add_user(chat.id, f"What is a {PLANTED[0]}?")
+        refs = [MemoryRef(shown.id, 1, 0.5, f"words: {PLANTED[0]}")]
+        store.add_reply(chat.id, 1, text="No idea.", memories=refs, status="complete")
+        other = store.add_user(chat.id, "And who sings?")
+    done = forget(capsys, "--person", "Lena Weber", "--mentions")
+    assert len(done["chat_mentions"]) == 3
+    assert left_in(home, PLANTED) == {}
+    with closing(open_sessions()) as store:
+        assert [turn.id for turn in store.turns(chat.id)] == [other.id]
 
 
 def test_a_killed_forgetting_is_brought_to_its_end(
@@ -398,6 +470,9 @@ def _chat_about_noor(capsys: pytest.CaptureFixture[str]) -> None:
     ]
     for text in told:
         assert run(["ask", text, "--session", shown["session"], "--json", "--seed", "1"]) == 0
+    assert run(["ask", f"Where is the {PLANTED[0]}?", "--json", "--seed", "1"]) == 0
+    spoken = ["ask", f"I live beside the {PLANTED[6]}.", "--as-correspondent", NOOR]
+    assert run([*spoken, "--json", "--seed", "1"]) == 0
     capsys.readouterr()
     with closing(open_sessions()) as store:
         turns = store.turns(shown["session"])
