@@ -3,9 +3,11 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.events import Key, Paste
+from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, TextArea
 
 from knowledge.people import Person
@@ -282,6 +284,39 @@ async def test_training_is_plotted_while_it_runs(engine: ScriptedEngine) -> None
         await wait_until(pilot, lambda: "update 20 of 40" in screen_text(pilot))
         assert "loss 2.950 → 2.000" in screen_text(pilot)
         assert "Nothing was chosen blind yet" in screen_text(pilot)
+
+
+async def click_on(pilot: Pilot[Any], word: str) -> None:
+    """Click the first letter of `word` where the screen shows it."""
+    row = next(n for n, line in enumerate(screen_text(pilot).splitlines()) if word in line)
+    await pilot.click(offset=(screen_text(pilot).splitlines()[row].index(word), row))
+
+
+async def test_every_sheet_is_taken_and_left_with_the_mouse(engine: ScriptedEngine) -> None:
+    first = tell(engine, ("one", "reply one"))
+    async with make_app(engine, session_id=first).run_test(size=(60, 24)) as pilot:
+        await wait_until(pilot, lambda: "reply one" in screen_text(pilot))
+
+        async def door(action: str, word: str) -> None:
+            """Open a screen, click `word` on it, and be back."""
+            await chat(pilot).run_action(action)
+            await wait_until(pilot, lambda: word in screen_text(pilot))
+            if field := pilot.app.screen.query(Input):
+                field.first().value = "0.5"
+            await click_on(pilot, word)
+            await wait_until(pilot, lambda: pilot.app.screen is chat(pilot))
+
+        await door("help", "close (esc)")
+        await door("rename_session", "leave it (esc)")
+        assert engine.sessions.get(first).title != "0.5"
+        await door("rename_session", "keep it (enter)")
+        await wait_until(pilot, lambda: engine.sessions.get(first).title == "0.5")
+        await door("sampling", "leave it (esc)")
+        assert chat(pilot).sampling == {}
+        await door("sampling", "take it (enter)")
+        assert chat(pilot).sampling == {"temperature": 0.5}
+        await door("partner", "leave it (esc)")
+        assert chat(pilot).partner == ""
 
 
 def test_a_falling_line_falls() -> None:

@@ -248,8 +248,8 @@ class DoorsScreen(OpeningScreen):
             self.notify("This chat is not begun yet.", markup=False)
             return
         name = "".join(c if c.isalnum() else "-" for c in self._chat_title).strip("-")[:40] or "chat"
-        hint = ".md, .html or .json says how"
-        self.app.push_screen(LineScreen("export to", str(Path.home() / f"{name}.md"), hint), self._export_to)
+        asked = LineScreen("export to (.md, .html or .json)", str(Path.home() / f"{name}.md"))
+        self.app.push_screen(asked, self._export_to)
 
     async def _export_to(self, path: str | None) -> None:
         if path is None or self._sessions is None or self._session_id is None:

@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from persona.tui.keys import ALL, PROMPT_KEYS, Action
+from persona.tui.widgets.links import links
 
 ABOUT = (
     "The twin answers from its owner's messages. Open “memories” under a reply to see what it was given "
@@ -38,6 +39,7 @@ class HelpScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll() as sheet:
             sheet.border_title = "keys"
+            sheet.border_subtitle = links(("close (esc)", "screen.dismiss"))
             for heading, rows in sheets(getattr(self.app, "remapped", {})):
                 if heading:
                     yield Static(heading, classes="heading", markup=False)

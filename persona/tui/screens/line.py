@@ -7,6 +7,8 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from persona.tui.widgets.links import links
+
 
 class LineScreen(ModalScreen[str | None]):
     """Enter gives the line, unless it is blank; escape gives None. what: asked for, above the field."""
@@ -20,15 +22,21 @@ class LineScreen(ModalScreen[str | None]):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
 
-    def __init__(self, what: str, old: str = "", hint: str = "enter keeps it, escape leaves it") -> None:
+    def __init__(self, what: str, old: str = "") -> None:
         super().__init__()
-        self._what, self._old, self._hint = what, old, hint
+        self._what, self._old = what, old
 
     def compose(self) -> ComposeResult:
         field = Input(self._old, select_on_focus=True)
         field.border_title = self._what
-        field.border_subtitle = self._hint
+        field.border_subtitle = links(
+            ("keep it (enter)", "screen.keep"), ("leave it (esc)", "screen.dismiss(None)")
+        )
         yield field
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip() or None)
+    def on_input_submitted(self) -> None:
+        self.action_keep()
+
+    def action_keep(self) -> None:
+        """Give the line."""
+        self.dismiss(self.query_one(Input).value.strip() or None)

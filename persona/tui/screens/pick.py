@@ -13,6 +13,7 @@ from textual.widgets.option_list import Option
 
 from knowledge.text import one_line, printable
 from persona.tui.calls import in_thread
+from persona.tui.widgets.links import links
 
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ class PickScreen(ModalScreen[Pick[T] | None]):
 
         with Vertical() as box:
             box.border_title = self._what
+            box.border_subtitle = links(("leave it (esc)", "screen.dismiss(None)"))
             yield Input(placeholder="type to search")
             rows = OptionList(markup=False)
             rows.can_focus = False

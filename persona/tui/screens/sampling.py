@@ -11,6 +11,7 @@ from textual.widgets import Input, Label, Static
 
 from persona.backends.base import Sampling
 from persona.chat.events import SamplingChanges
+from persona.tui.widgets.links import links
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,9 @@ class SamplingScreen(ModalScreen[Drawn | None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False) as sheet:
             sheet.border_title = "sampling"
-            sheet.border_subtitle = "enter takes it, escape leaves it"
+            sheet.border_subtitle = links(
+                ("take it (enter)", "screen.take"), ("leave it (esc)", "screen.dismiss(None)")
+            )
             with Grid():
                 for name in _RANGES:
                     yield Label(name.replace("_", " "))
@@ -70,6 +73,10 @@ class SamplingScreen(ModalScreen[Drawn | None]):
         return "another each time" if name == "seed" else f"{getattr(self._own, name):g}, the model's own"
 
     def on_input_submitted(self) -> None:
+        self.action_take()
+
+    def action_take(self) -> None:
+        """Draw that way from now on, if every field holds what is allowed."""
         try:
             values = {name: read(name, self.query_one(f"#{name}", Input).value) for name in _RANGES}
         except ValueError as error:

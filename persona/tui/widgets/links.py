@@ -10,5 +10,5 @@ def link(word: str, action: str) -> Content:
 
 
 def links(*words: tuple[str, str]) -> Content:
-    """Several of them in a row, each with its action."""
+    """Several of them in a row, each with its action. A frame can hold them, too."""
     return Content.styled("  ·  ", "$foreground 30%").join([link(*word) for word in words])
