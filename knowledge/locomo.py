@@ -24,6 +24,7 @@ from knowledge.errors import PersonaError
 from knowledge.index import VectorIndex
 from knowledge.progress import Progress
 from knowledge.records import Identity, ImportReport, Memory, Message
+from knowledge.reranking import Reranker
 from knowledge.retrieval import Retriever
 
 ADVERSARIAL = "5"
@@ -70,21 +71,23 @@ def evaluate(
     ks: Sequence[int] = (5, 10, 20),
     *,
     embedding_model: str = "",
+    reranker: str = "",
     progress: Callable[[Progress], None] | None = None,
 ) -> dict[str, Any]:
     """Recall at each of `ks`, over all questions and by category, in the form of `eval locomo --json`.
 
     variants: the same figures of weaker methods on the same questions. served_tokens_mean and abstained
     are measured with the threshold and a budget of 600 tokens, at four characters a token. Times are one
-    query's ranking each, question embedded. Raises PersonaError when the file is not of that format.
+    query's ranking each, question embedded. reranker: a cross-encoder by name or folder, "" for none. Raises
+    PersonaError when the file is not of that format.
     """
     samples = read(file)
-    embedder = Embedder(embedding_model)
+    embedder, second = Embedder(embedding_model), Reranker(reranker) if reranker else None
     asked: list[_Asked] = []
     served: list[_Served] = []
     for number, sample in enumerate(samples):
         with tempfile.TemporaryDirectory() as folder:
-            for found in _ask_all(sample, Path(folder), embedder, ks):
+            for found in _ask_all(sample, Path(folder), embedder, second, ks):
                 asked.append(found) if isinstance(found, _Asked) else served.append(found)
         if progress:
             progress(Progress("conversations", number + 1, len(samples)))
@@ -122,7 +125,7 @@ def _times(asked: Sequence[_Asked]) -> dict[str, float]:
 
 
 def _ask_all(
-    sample: dict[str, Any], folder: Path, embedder: Embedder, ks: Sequence[int]
+    sample: dict[str, Any], folder: Path, embedder: Embedder, reranker: Reranker | None, ks: Sequence[int]
 ) -> Iterator[_Asked | _Served]:
     archive = Archive(folder / "archive.sqlite3")
     index = VectorIndex(folder / "index", archive, embedder)
@@ -131,10 +134,10 @@ def _ask_all(
         archive.add(messages, ImportReport(str(folder), "locomo"))
         now = max(m.sent_at for m in messages) + timedelta(days=1)
         questions = list(_questions(sample["qa"], {m.id for m in messages}))
-        retriever = Retriever(archive, index, embedder)
+        retriever = Retriever(archive, index, embedder, reranker)
 
         def full(question: str, k: int) -> list[int]:
-            ranking = retriever.rank(question, now=now)
+            ranking = retriever.reranked(retriever.rank(question, now=now))
             return [int(key) for key in ranking.timeline.key[ranking.order[:k]]]
 
         # without its vectors the retriever has words alone to go by

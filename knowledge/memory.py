@@ -22,6 +22,7 @@ from knowledge.intake import take_in
 from knowledge.people import Candidate, Owner, Person
 from knowledge.progress import Progress
 from knowledge.records import ImportReport, Memory, StoredMessage, merge_totals
+from knowledge.reranking import Reranker
 from knowledge.retrieval import Retriever
 from knowledge.serving import Cost
 
@@ -61,10 +62,13 @@ class IngestResult:
 class MemoryStore:
     """What is known, in `folder`. Nothing is opened before it is needed; any thread may call."""
 
-    def __init__(self, folder: Path, *, embedding_model: str = "", chroma_server: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, embedding_model: str = "", reranker: str = "", chroma_server: str = ""
+    ) -> None:
         self._folder = folder
         self._chroma_server = chroma_server
         self._embedder = Embedder(embedding_model)
+        self._reranker = Reranker(reranker) if reranker else None
         self._guard = threading.RLock()
         self._opened: tuple[Archive, VectorIndex, Retriever] | None = None
 
@@ -137,7 +141,7 @@ class MemoryStore:
 
         now: aware, what "yesterday" is seen from. budget_tokens: None for no bound. cost: tokens of
         memories as the caller shows them. k: at most this many. context: earlier user messages of the
-        chat, newest last, for follow-ups.
+        chat, newest last, for follow-ups. Raises ModelError where a cross-encoder is set that cannot be used.
         """
         return self._retriever.search(
             query, now=now, budget_tokens=budget_tokens, cost=cost, k=k, context=context
@@ -303,7 +307,8 @@ class MemoryStore:
             if self._opened is None:
                 archive = Archive(self._file)
                 index = VectorIndex(self._folder / "index", archive, self._embedder, self._chroma_server)
-                self._opened = archive, index, Retriever(archive, index, self._embedder)
+                retriever = Retriever(archive, index, self._embedder, self._reranker)
+                self._opened = archive, index, retriever
             return self._opened
 
     def _import(

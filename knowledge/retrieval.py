@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,8 @@ from knowledge.embedding import Embedder
 from knowledge.index import VectorIndex
 from knowledge.meaning import Meaning, Near, answering
 from knowledge.records import Memory
-from knowledge.serving import Cost, Pick, serve
+from knowledge.reranking import Reranker
+from knowledge.serving import Cost, Pick, excerpt, serve
 
 if TYPE_CHECKING:
     from knowledge.timeline import Floats, Ints, Timeline
@@ -75,6 +76,9 @@ FEEDBACK_FROM = 2
 _TAIL = 0.3
 """Share of the best score under which a match is not served."""
 
+RERANKED = 30
+"""Best matches that a cross-encoder reads, where a setting names one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -83,7 +87,7 @@ class Ranking:
 
     complete: whether every message had its vectors. idle: whether the question names nothing to look
     for ("hi", "and why?"): whatever is near it in meaning is chance. timely: whether the best match was
-    sent in a time that the question names.
+    sent in a time that the question names. asked: the question, after the one that it leans on.
     """
 
     timeline: "Timeline"
@@ -97,6 +101,7 @@ class Ranking:
     complete: bool
     idle: bool
     timely: bool
+    asked: str = ""
 
     def is_weak(self) -> bool:
         """Whether nothing found is evidence enough to be shown."""
@@ -119,11 +124,17 @@ class Ranking:
 
 
 class Retriever:
-    """Ranks the speech of `archive`; meaning is used as far as `index` has come."""
+    """Ranks the speech of `archive`; meaning is used as far as `index` has come.
 
-    def __init__(self, archive: Archive, index: VectorIndex, embedder: Embedder) -> None:
+    reranker: what orders the best matches anew; None leaves them as they are.
+    """
+
+    def __init__(
+        self, archive: Archive, index: VectorIndex, embedder: Embedder, reranker: Reranker | None = None
+    ) -> None:
         self._archive = archive
         self._index = index
+        self._reranker = reranker
         self._meaning = Meaning(archive, index, embedder)
         self._version: str | None = None
         self._timeline: Timeline | None = None
@@ -142,6 +153,7 @@ class Retriever:
         ranking = self.rank(query, now=now, context=context)
         if ranking.is_weak():
             return []
+        ranking = self.reranked(ranking)
         most = MOST if k is None else k
         first = ranking.order[: 3 * most + 5]
         if k is None:
@@ -182,7 +194,27 @@ class Retriever:
         timely = any(_is_of(span, part, int(p)) for span in reading.spans for p in order[:1])
         evidence = score - np.where(unseen, 0.0, WORDS - EVIDENT) * found.score
         covered, words = found.covered, found.words
-        return Ranking(part, order, score, evidence, meaning, covered, words, reading, complete, idle, timely)
+        whole = f"{earlier} {query}".strip()
+        return Ranking(
+            part, order, score, evidence, meaning, covered, words, reading, complete, idle, timely, whole
+        )
+
+    def reranked(self, ranking: Ranking) -> Ranking:
+        """`ranking` with the places of its best matches exchanged as the cross-encoder orders them.
+
+        Whether the evidence is weak is told by the ranking before. Raises ModelError where the model that is
+        set cannot be used.
+        """
+        import numpy as np
+
+        first = ranking.order[:RERANKED]
+        if self._reranker is None or len(first) < 2:
+            return ranking
+        answers = self._reranker.scores(ranking.asked, self._read(ranking, first))
+        best = first[np.argsort(-answers, kind="stable")]
+        order, score = ranking.order.copy(), ranking.score.copy()
+        order[: len(first)], score[best] = best, ranking.score[first]
+        return replace(ranking, order=order, score=score)
 
     def timeline(self) -> "Timeline":
         """The timeline of the archive as it is now."""
@@ -190,6 +222,18 @@ class Retriever:
         if self._timeline is None or version != self._version:
             self._timeline, self._version = timelines.load(self._archive), version
         return self._timeline
+
+    def _read(self, ranking: Ranking, positions: "Ints") -> list[str]:
+        """What is read of these matches: what was said just before, for an answer alone says little, and
+        the telling passage."""
+        timeline, words = self.timeline(), frozenset(ranking.words)
+        keys = ranking.timeline.key[positions].tolist()
+        before = [timeline.beside_key(key, 1, 0)[0] for key in keys]
+        stored = self._archive.by_key({*keys, *(key for pair in before for key in pair)})
+        return [
+            "\n".join(excerpt(stored[k].text, words) for k in (*earlier, key) if k in stored)
+            for earlier, key in zip(before, keys, strict=True)
+        ]
 
 
 def _concerned(timeline: "Timeline", hits: lexical.Hits, near: Near) -> "Timeline":

@@ -113,6 +113,11 @@ class MemorySettings(_Section):
     embedding_model: str = ""
     """A sentence-transformers model name or folder; empty takes the bundled all-MiniLM-L6-v2."""
 
+    reranker: str = ""
+    """A sentence-transformers cross-encoder by name or folder, which reads the thirty best matches beside the
+    question and orders them anew, at a cost to every search; empty for none. None comes with the program and
+    none was measured with it: `persona eval locomo FILE` takes figures of yours."""
+
     chroma_server: str = ""
     """A Chroma server on this machine that holds the vectors, `http://127.0.0.1:8000`; empty keeps them in
     files."""

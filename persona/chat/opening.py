@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 from persona import paths
 from persona.backends.base import Backend, Event, ModelInfo, Prompt, Sampling
-from persona.chat.card import PersonaCard, load_or_make, with_facts
+from persona.chat.card import PersonaCard, current, load_or_make
 from persona.chat.engine import Engine
-from persona.chat.fact_book import FactBook
 from persona.chat.store import SessionStore
 from persona.config import ModelSettings, Settings
 from persona.errors import ModelError
@@ -34,6 +33,7 @@ def open_memory(settings: Settings) -> "MemoryStore":
     return MemoryStore(
         paths.knowledge_dir(),
         embedding_model=settings.memory.embedding_model,
+        reranker=settings.memory.reranker,
         chroma_server=settings.memory.chroma_server,
     )
 
@@ -60,14 +60,12 @@ def open_engine(
         resolve(settings.model.name)
     memory = open_memory(settings)
     sessions = open_sessions()
-    told = [*memory.pinned_facts(), *(fact for fact in FactBook(sessions).told() if fact.pinned)]
-    pinned = [fact.dated for fact in told if not fact.superseded_by and not fact.subject]
     return Engine(
         memory=memory,
         sessions=sessions,
         backend=LazyBackend(lambda: open_backend(settings.model), progress),
         settings=settings,
-        card=with_facts(load_or_make(paths.card_file(), memory), pinned),
+        card=current(paths.card_file(), memory, sessions),
     )
 
 

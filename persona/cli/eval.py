@@ -42,9 +42,11 @@ def locomo(file: Path, ks: tuple[int, ...], as_json: bool) -> None:
     from knowledge import locomo
     from persona import config
 
-    model = config.load().memory.embedding_model
+    memory = config.load().memory
     with progress() as report:
-        result = locomo.evaluate(file, ks, embedding_model=model, progress=report)
+        result = locomo.evaluate(
+            file, ks, embedding_model=memory.embedding_model, reranker=memory.reranker, progress=report
+        )
     if as_json:
         emit(result)
         return

@@ -140,6 +140,7 @@ def test_arms_are_settings_under_their_own_names(tmp_path: Path) -> None:
         ("[a]\nchat.compression = 'zip'", "chat.compression"),
         ("[a]\nspeed.fast = true", "speed"),
         ("[a]\nmemory.embedding_model = 'x'", "memory.embedding_model"),
+        ("[a]\nmemory.reranker = 'x'", "memory.reranker"),
         ("[a]\nthinking = true", "thinking"),
         ("b = 1", "b"),
         ("", "no arm"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 import pytest
 from export_samples import slack_files, slack_record, write_folder
+from tiny_encoders import HIDDEN, write_tiny_embedder
 
 from knowledge import index as index_module
 from knowledge import passages
@@ -145,6 +146,25 @@ def test_another_model_leads_to_new_vectors(store: MemoryStore, tmp_path: Path) 
     other.close()
 
 
+def test_a_model_of_other_vectors_leads_to_an_index_of_its_own(store: MemoryStore, tmp_path: Path) -> None:
+    store.embed_pending()
+    store.close()
+    tiny = write_tiny_embedder(tmp_path / "tiny")
+    other = MemoryStore(tmp_path / "knowledge", embedding_model=str(tiny))
+    assert other.stats()["pending_embeddings"] == 4
+    assert best(other, "bicycle") == TALK[2]
+    assert other.embed_pending() == 4
+    assert best(other, "bicycle") == TALK[2]
+    (vectors, *_) = other._index.vectors([1]).values()
+    assert vectors.shape == (1, HIDDEN)
+    other.close()
+    again = MemoryStore(tmp_path / "knowledge")
+    assert again.stats()["pending_embeddings"] == 4
+    assert again.embed_pending() == 4
+    assert best(again, "Which musical instrument did you get?") == TALK[3]
+    again.close()
+
+
 def test_a_model_that_is_not_there_leaves_search_by_words(store: MemoryStore, tmp_path: Path) -> None:
     from knowledge.errors import ModelError
 
@@ -255,6 +275,7 @@ def test_precision_is_reduced_where_the_processor_can(
 def test_vectors_in_reduced_precision_are_those_of_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
+    monkeypatch.setattr(torch.cpu, "get_capabilities", dict, raising=False)
     full = Embedder().embed(TALK)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True}, raising=False)
     reduced = Embedder().embed(TALK)

@@ -24,7 +24,11 @@ from persona.errors import SettingsError
 
 Changes = Mapping[str, Mapping[str, Any]]
 
-_NOT_AN_ARMS = {"tui": "no look changes a reply", "memory.embedding_model": "every arm asks the same index"}
+_NOT_AN_ARMS = {
+    "tui": "no look changes a reply",
+    "memory.embedding_model": "every arm asks the same index",
+    "memory.reranker": "every arm asks the same archive in the same way",
+}
 
 
 @dataclass(frozen=True, slots=True)
