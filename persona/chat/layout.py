@@ -11,7 +11,7 @@ Knows nothing of stores, budgets or engines; it is given the pieces that fit.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from knowledge.records import Memory
 from knowledge.text import one_line, prompt_safe
@@ -58,7 +58,7 @@ class Scene:
     style_examples: Sequence[str] = field(default=())
 
 
-def day(when: datetime) -> str:
+def day(when: date) -> str:
     """`12 March 2024`: short, unambiguous, and the same in every locale."""
     return f"{when.day} {_MONTHS[when.month - 1]} {when.year}"
 

@@ -1,6 +1,7 @@
 """Stored turns as the widgets of a page."""
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 class Makers:
     """Makes the messages of a chat. name: what the twin is called. keep_open: whether thinking is open.
-    bubbles: whether a reply may be several messages in a row."""
+    bubbles: whether a reply may be several messages in a row. today: what was said then has no date."""
 
     def __init__(
-        self, engine: ChatEngine, name: str, *, keep_open: bool = False, bubbles: bool = True
+        self, engine: ChatEngine, name: str, today: date, *, keep_open: bool = False, bubbles: bool = True
     ) -> None:
         self._engine = engine
+        self._today = today
         self._name = name
         self._keep_open = keep_open
         self._bubbles = bubbles
@@ -51,6 +53,7 @@ class Makers:
             turn_id=turn.id,
             keep_open=self._keep_open,
             bubbles=self._bubbles,
+            today=self._today,
         )
         load = partial(recall, self._engine, turn.memories)
         message.restore(turn.text, turn.thinking, turn.status, len(turn.memories), load)
@@ -58,7 +61,8 @@ class Makers:
         return message
 
     def _question(self, turn: "Turn") -> UserMessage:
-        return UserMessage(turn.text, turn.created_at.astimezone(), turn.correspondent or "you", turn.id)
+        when, name = turn.created_at.astimezone(), turn.correspondent or "you"
+        return UserMessage(turn.text, when, name, turn.id, self._today)
 
 
 def recall(engine: ChatEngine, refs: "Sequence[MemoryRef]") -> list[Memory]:

@@ -34,7 +34,11 @@ def engine(tmp_path: Path) -> Iterator[ScriptedEngine]:
 
 
 def make_app(
-    engine: ScriptedEngine | Opener, *, settings: Settings | None = None, session_id: str | None = None
+    engine: ScriptedEngine | Opener,
+    *,
+    settings: Settings | None = None,
+    session_id: str | None = None,
+    clocks: Clocks = STOPPED_CLOCKS,
 ) -> PersonaApp:
     """The real app over `engine`, which may also be an opener."""
     opener: Any = (lambda progress: engine) if isinstance(engine, ScriptedEngine) else engine
@@ -43,7 +47,7 @@ def make_app(
         settings=settings or Settings(),
         questions=QUESTIONS,
         session_id=session_id,
-        clocks=STOPPED_CLOCKS,
+        clocks=clocks,
     )
 
 

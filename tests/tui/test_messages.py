@@ -1,5 +1,7 @@
 """What can be done with one message: edit, fork, page through replies, copy, quote; by keys and by mouse."""
 
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -7,12 +9,13 @@ from textual.events import Key
 from textual.pilot import Pilot
 
 from persona.chat.branching import alternatives
+from persona.tui.clocks import Clocks
 from persona.tui.screens.branching import EDITING
 from persona.tui.widgets.conversation import Conversation
 from persona.tui.widgets.messages import Thinking, TwinMessage, UserMessage
 from persona.tui.widgets.prompt import Prompt
 from persona.tui.widgets.said import Said
-from tui.conftest import chat, make_app, opened, screen_text, text_of, wait_until, write
+from tui.conftest import NOON, chat, make_app, opened, screen_text, text_of, wait_until, write
 from tui.scripted import ScriptedEngine, ThinkingDelta
 from tui.test_sessions import long_chat, tell
 
@@ -211,3 +214,29 @@ async def test_what_is_read_stays_where_it_is_while_turns_come_above(engine: Scr
         page.scroll_to(y=3, animate=False, immediate=True)
         await wait_until(pilot, lambda: len(page.children) > count + 3 and not page.bringing)
         assert painted == {place - 3}
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        (datetime(2026, 11, 21, 18, 0, tzinfo=UTC), "you  12:00"),
+        (datetime(2026, 11, 22, 8, 0, tzinfo=UTC), "you  21 November, 12:00"),
+        (datetime(2027, 1, 1, 8, 0, tzinfo=UTC), "you  21 November 2026, 12:00"),
+    ],
+    ids=["today", "this year", "another year"],
+)
+async def test_a_message_of_another_day_says_which(
+    engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch, now: datetime, said: str
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    monkeypatch.setattr("persona.chat.writes.now", NOON.isoformat)
+    first = tell(engine, ("one", "reply one"))
+    app = make_app(engine, session_id=first, clocks=Clocks(now=lambda: now, seconds=lambda: 0.0))
+    async with app.run_test(size=(60, 24)) as pilot:
+        await resumed(pilot, "reply one")
+        head = chat(pilot).query_one(UserMessage).head
+        assert text_of(head).strip() == said
+        await pilot.hover(head)
+        await wait_until(pilot, lambda: "fork" in text_of(head))
+        assert "12:00" in text_of(head)

@@ -186,7 +186,8 @@ class BranchingScreen(TalkingScreen):
         assert self._room.engine is not None
         keep_open = self._thinking_open.get(self._session_id, False)
         bubbles = self._settings.tui.bubbles
-        return Makers(self._room.engine, self._header.twin, keep_open=keep_open, bubbles=bubbles)
+        today = self._clocks.now().astimezone().date()
+        return Makers(self._room.engine, self._header.twin, today, keep_open=keep_open, bubbles=bubbles)
 
     def _turn_over(self, talk: Talk) -> None:
         if talk.message.turn_id is not None:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -40,16 +40,21 @@ class Words(Static):
 
 
 class UserMessage(Said):
-    """A message of the user's. name: who they spoke as."""
+    """A message of the user's. name: who they spoke as. today: as for `Head`."""
 
     DEFAULT_CSS = """
     UserMessage { border-left: outer $secondary; }
     """
 
     def __init__(
-        self, text: str, when: datetime | None, name: str = "you", turn_id: str | None = None
+        self,
+        text: str,
+        when: datetime | None,
+        name: str = "you",
+        turn_id: str | None = None,
+        today: date | None = None,
     ) -> None:
-        super().__init__(Head(name, when, "bold $secondary", _MINE), turn_id)
+        super().__init__(Head(name, when, "bold $secondary", _MINE, today), turn_id)
         self.text = printable(text)
 
     def compose(self) -> ComposeResult:
@@ -88,7 +93,7 @@ class TwinMessage(Said):
 
     It is filled piece by piece, in any order the engine chooses, and ended by `finish`.
     seconds: a running clock, for how long the thinking took. keep_open: whether thinking stays open
-    once it is done. bubbles: whether several plain lines are several messages in a row.
+    once it is done. bubbles: whether several plain lines are several messages in a row. today: as for `Head`.
     """
 
     DEFAULT_CSS = """
@@ -107,8 +112,9 @@ class TwinMessage(Said):
         turn_id: str | None = None,
         keep_open: bool = False,
         bubbles: bool = True,
+        today: date | None = None,
     ) -> None:
-        super().__init__(Head(name, when, "bold $primary", _THEIRS), turn_id)
+        super().__init__(Head(name, when, "bold $primary", _THEIRS, today), turn_id)
         self._bubbles = bubbles
         self.thinking_text = ""
         self._seconds = seconds

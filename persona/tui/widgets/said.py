@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from textual import events
 from textual.containers import Vertical
@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from knowledge.text import one_line, printable
+from persona.chat.layout import day
 from persona.tui import keys
 from persona.tui.widgets.links import link
 from persona.tui.widgets.settled import settled
@@ -25,15 +26,26 @@ class Link:
 
 
 class Head(Static):
-    """`Mira Sol  12:00`, which of several replies it is, and links while the message has the attention."""
+    """`Mira Sol  12:00`, which of several replies it is, and links while the message has the attention.
+
+    today: the day that needs no naming; that of the message where it is left out.
+    """
 
     ALLOW_SELECT = False
     virtual_size = settled()
 
-    def __init__(self, name: str, when: datetime | None, style: str, links: Sequence[Link]) -> None:
+    def __init__(
+        self,
+        name: str,
+        when: datetime | None,
+        style: str,
+        links: Sequence[Link],
+        today: date | None = None,
+    ) -> None:
         super().__init__(markup=False)
         self._who = Content.styled(one_line(printable(name)), style)
-        self._when = Content.styled(f"  {when:%H:%M}" if when else "", "$foreground 45%")
+        self._day = short_day(when.date(), today) if when and today else ""
+        self._time = f"{when:%H:%M}" if when else ""
         self._links = links
         self._offered = False
         self._place, self._of = 1, 1
@@ -58,7 +70,14 @@ class Head(Static):
             self.post_message(Said.Asked(self.parent, action))
 
     def _show(self) -> None:
-        parts = [self._who, self._when]
+        line = self._line(self._day)
+        if self._day and line.cell_length > self.size.width > 0:  # the links need the room more
+            line = self._line("")
+        self.update(line, layout=False)  # it has one line whatever it says
+
+    def _line(self, day: str) -> Content:
+        when = ", ".join(part for part in (day, self._time) if part)
+        parts = [self._who, Content.styled(f"  {when}" if when else "", "$foreground 45%")]
         if self._of > 1:
             parts += [
                 Content("  "),
@@ -69,7 +88,7 @@ class Head(Static):
         if self._offered:
             for one in self._links:
                 parts += [Content.styled("  ·  ", "$foreground 30%"), _link(one.word, one.action)]
-        self.update(Content("").join(parts), layout=False)  # it has one line whatever it says
+        return Content("").join(parts)
 
 
 class Said(Vertical, can_focus=True):
@@ -111,6 +130,11 @@ class Said(Vertical, can_focus=True):
 
     def on_blur(self) -> None:
         self.head.offer(self.is_mouse_over)
+
+
+def short_day(when: date, today: date) -> str:
+    """`12 March`, with the year where it is another; "" for today."""
+    return "" if when == today else day(when).removesuffix(f" {today.year}")
 
 
 def _link(word: str, action: str) -> Content:
