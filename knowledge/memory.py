@@ -148,15 +148,31 @@ class MemoryStore:
         )
 
     def replies_like(
-        self, text: str, *, now: datetime, to: str | None, budget_tokens: int, cost: voice.LineCost
+        self,
+        text: str,
+        *,
+        now: datetime,
+        to: str | None,
+        channel: str | None = None,
+        budget_tokens: int,
+        cost: voice.LineCost,
     ) -> list[str]:
         """A few of the owner's own replies to messages like `text`, the likest first: as examples of style.
 
-        to: who writes `text`, whose replies come first; None for the owner. cost: tokens of such lines.
+        to: who writes `text`, replies to whom come first; None for the owner. channel: where, replies in it
+        come before others, a conversation's id or the name of a source. cost: tokens of such lines.
         """
         ranking = self._retriever.rank(text, now=now)
         timeline = self._retriever.timeline()
-        return voice.examples(self._archive, timeline, ranking, to=to, budget_tokens=budget_tokens, cost=cost)
+        return voice.examples(
+            self._archive,
+            timeline,
+            ranking,
+            to=to,
+            channel=channel,
+            budget_tokens=budget_tokens,
+            cost=cost,
+        )
 
     def messages(
         self,

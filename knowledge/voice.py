@@ -1,7 +1,8 @@
 """How the owner answered when something like this was said: examples of manner, not of fact.
 
 A reply is the owner's next message after somebody else's, in the same stretch of talk. Replies to the
-same person come first, then those to what is nearest in meaning (in words, where vectors are missing).
+same person in the same channel come first, then those to that person, then those in that channel; among
+these, replies to what is nearest in meaning (in words, where vectors are missing).
 """
 
 import re
@@ -40,14 +41,16 @@ def examples(
     ranking: "Ranking",
     *,
     to: str | None,
+    channel: str | None,
     budget_tokens: int,
     cost: LineCost,
 ) -> list[str]:
     """A few of the owner's replies, the likest first; [] when nothing alike was ever answered.
 
     ranking: of the message that is to be answered. to: a whole name of who says it, None for the owner.
+    channel: where, a conversation's id or the name of a source; None where that is left open.
     """
-    answered = _answered(archive, timeline, ranking, to)
+    answered = _answered(archive, timeline, ranking, to, channel)
     stored = archive.by_key([int(timeline.key[p + 1]) for p in answered])
     chosen: list[str] = []
     seen: set[str] = set()
@@ -63,7 +66,9 @@ def examples(
     return chosen
 
 
-def _answered(archive: Archive, timeline: "Timeline", ranking: "Ranking", to: str | None) -> list[int]:
+def _answered(
+    archive: Archive, timeline: "Timeline", ranking: "Ranking", to: str | None, channel: str | None
+) -> list[int]:
     """Positions of what others said that is alike and that the owner answered next, best first."""
     import numpy as np
 
@@ -72,17 +77,26 @@ def _answered(archive: Archive, timeline: "Timeline", ranking: "Ranking", to: st
     alike = np.flatnonzero((likeness >= _NEAR) & ~part.own & (part.place + 1 < len(timeline)))
     then = part.place[alike] + 1
     alike = alike[timeline.own[then] & (timeline.stretch[then] == timeline.stretch[then - 1])]
-    contact = np.isin(part.author[alike], _accounts(archive, to)) if to else np.zeros(len(alike), bool)
-    best: Ints = alike[np.lexsort((alike, -likeness[alike], ~contact))]
+    met = np.isin(part.author[alike], _accounts(archive, to))
+    there = np.isin(part.conversation[alike], _places(archive, channel))
+    best: Ints = alike[np.lexsort((alike, -likeness[alike], ~there, ~met))]
     return [int(place) for place in part.place[best][:_LOOKED_AT]]
 
 
-def _accounts(archive: Archive, name: str) -> list[int]:
+def _accounts(archive: Archive, name: str | None) -> list[int]:
     """Archive keys of every account of the person of that whole name."""
+    if name is None:
+        return []
     rows = archive.rows(
         f"SELECT key FROM identities WHERE COALESCE(person, key) IN ({CALLED.format('= ?')})",
         (name.strip().casefold(),),
     )
+    return [int(key) for (key,) in rows]
+
+
+def _places(archive: Archive, channel: str | None) -> list[int]:
+    """Archive keys of the conversation of that id, or of all of that source."""
+    rows = archive.rows("SELECT key FROM conversations WHERE id = ?1 OR source = ?1", (channel,))
     return [int(key) for (key,) in rows]
 
 

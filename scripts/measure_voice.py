@@ -42,7 +42,14 @@ class SoFar(MemoryStore):
     """What was known when a message was written: nothing later is shown as an example."""
 
     def replies_like(
-        self, text: str, *, now: datetime, to: str | None, budget_tokens: int, cost: voice.LineCost
+        self,
+        text: str,
+        *,
+        now: datetime,
+        to: str | None,
+        channel: str | None = None,
+        budget_tokens: int,
+        cost: voice.LineCost,
     ) -> list[str]:
         """As the store does it, of what had been answered before `now`."""
         ranking = self._retriever.rank(text, now=now)
@@ -50,7 +57,15 @@ class SoFar(MemoryStore):
         known = timeline.sent < int(now.timestamp() * _MICRO)
         answered = np.append(known[1:], False)[ranking.timeline.place]
         ranking = replace(ranking, meaning=ranking.meaning * answered, covered=ranking.covered * answered)
-        return voice.examples(self._archive, timeline, ranking, to=to, budget_tokens=budget_tokens, cost=cost)
+        return voice.examples(
+            self._archive,
+            timeline,
+            ranking,
+            to=to,
+            channel=channel,
+            budget_tokens=budget_tokens,
+            cost=cost,
+        )
 
 
 def answer(engine: Engine, asked: Sequence[Exchange], what: str) -> tuple[list[str], list[bool]]:

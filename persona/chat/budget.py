@@ -1,7 +1,7 @@
 """Token budgets of one prompt, all in the active model's own tokens.
 
     window = prompt + reply reserve
-    prompt = base (rules, card, template, time, the message) + memories + history
+    prompt = base (rules, card, template, time, the message) + memories + style examples + history
 
 Knows nothing of sessions or retrieval.
 """
@@ -18,14 +18,15 @@ ELLIPSIS = "…"
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How one window is shared out. prompt: what the whole prompt may hold, template included.
-    memory, history: what is left of it for either, after `base`. most_history: the history gets no more."""
+    """How one window is shared out. prompt: what the whole prompt may hold, template included. memory, style,
+    history: what is left of it for each, after `base`. most_history: the history gets no more."""
 
     window: int
     reply: int
     base: int
     memory: int
     most_history: int | None = None
+    style: int = 0
 
     @property
     def prompt(self) -> int:
@@ -35,7 +36,7 @@ class Budget:
     @property
     def history(self) -> int:
         """Most tokens of summaries and earlier turns."""
-        room = self.prompt - self.base - self.memory
+        room = self.prompt - self.base - self.memory - self.style
         return room if self.most_history is None else min(room, self.most_history)
 
 
@@ -49,8 +50,11 @@ def readable(info: ModelInfo, tokens: int) -> int:
     return tokens if info.memory_tokens is None else min(tokens, info.memory_tokens)
 
 
-def share(window: int, *, base: int, reply: int, memory: int) -> Budget:
-    """Share out `window`. The reply gets at most a quarter, memories at most a third of what is left.
+def share(
+    window: int, *, base: int, reply: int, memory: int, style: int = 0, read: int | None = None
+) -> Budget:
+    """Share out `window`. The reply gets at most a quarter, memories and examples of style together at most
+    a third of what is left and `read` tokens; where that is not room for both, the examples get half at most.
 
     Raises SessionError when `base` alone does not fit.
     """
@@ -63,7 +67,9 @@ def share(window: int, *, base: int, reply: int, memory: int) -> Budget:
             "send it in parts, shorten the persona card, or use a model with a longer context"
             " (`model.context` in the settings sets how much of it is used)",
         )
-    return Budget(window, reply, base, min(memory, left // 3))
+    room = min(left // 3, memory + style if read is None else read)
+    style = min(style, max(room - memory, room // 2))
+    return Budget(window, reply, base, min(memory, room - style), style=style)
 
 
 class TokenCounter:

@@ -300,7 +300,7 @@ class Engine:
 
         before: the number of the exchange it opens, None for the next one.
         """
-        room, cost = plan.budget.memory - options.example_room(plan.budget), self._manager.memory_cost
+        room, cost = plan.budget.memory, self._manager.memory_cost
         if room <= 0:
             return ()
         remembers, text = options.remembers, options.request.text
@@ -327,14 +327,14 @@ class Engine:
 
     def _examples(self, options: Options, plan: Plan) -> Sequence[str]:
         """Replies of the owner's to messages like this one, where the settings have room for them."""
-        room = options.example_room(plan.budget)
-        if not room:
+        if not plan.budget.style:
             return ()
         return self.memory.replies_like(
             options.request.text,
             now=plan.scene.now,
             to=options.request.correspondent,
-            budget_tokens=room,
+            channel=options.request.channel,
+            budget_tokens=plan.budget.style,
             cost=self._manager.example_cost,
         )
 

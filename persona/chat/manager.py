@@ -222,11 +222,14 @@ class ConversationManager:
 
     def _budget(self, draft: Draft, bare: Scene) -> Budget:
         info = self._backend.info
+        memory = readable(info, draft.memory_tokens)
         whole = share(
             window_of(info),
             base=self.counter.prompt(build(bare)),
             reply=draft.reply_tokens,
-            memory=self.pace.affords(readable(info, draft.memory_tokens) + draft.style_tokens),
+            memory=memory,
+            style=draft.style_tokens,
+            read=self.pace.affords(memory + draft.style_tokens),
         )
         return whole if draft.compression == "off" else replace(whole, most_history=self._chat.history_tokens)
 
@@ -264,7 +267,7 @@ class ConversationManager:
         prefix. Where the batches fell is worked out anew each time, against the budget without a
         message, and so is the same in every process.
         """
-        usual = self._budget(draft, replace(bare, message="" if bare.message is not None else None)).history
+        usual = self._budget(draft, replace(bare, message="")).history
         history = self._history(draft)
         first, held = 0, 0
         for last, exchange in enumerate(history):

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from persona.backends.base import Sampling
-from persona.chat.budget import Budget
 from persona.chat.events import TurnRequest
 from persona.chat.manager import Draft
 from persona.config import Compression, Settings
@@ -60,10 +59,6 @@ class Options:
     def style_tokens(self) -> int:
         """Room for examples of style."""
         return self.settings.memory.style_tokens if self.remembers else 0
-
-    def example_room(self, budget: Budget) -> int:
-        """Of the room for memories, what examples of style may take: never more than half of it."""
-        return min(self.style_tokens, budget.memory // 2)
 
     def draft(self, session_id: str, before: int | None = None) -> Draft:
         """What the prompt is for. before: only exchanges before this number are history."""

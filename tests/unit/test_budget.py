@@ -11,11 +11,24 @@ from persona.chat.layout import HistoryTurn
 from persona.errors import SessionError
 
 
-@given(st.integers(64, 40_000), st.integers(1, 5_000), st.integers(0, 3_000), st.floats(0, 1))
-def test_shares_add_up_and_keep_their_limits(window: int, reply: int, memory: int, part: float) -> None:
+@given(
+    st.integers(64, 40_000),
+    st.integers(1, 5_000),
+    st.integers(0, 3_000),
+    st.integers(0, 1_000),
+    st.one_of(st.none(), st.integers(0, 3_000)),
+    st.floats(0, 1),
+)
+def test_shares_add_up_and_keep_their_limits(
+    window: int, reply: int, memory: int, style: int, read: int | None, part: float
+) -> None:
     base = int(part * (window - min(reply, window // 4)))
-    budget = share(window, base=base, reply=reply, memory=memory)
-    assert budget.base + budget.memory + budget.history + budget.reply == budget.window
+    budget = share(window, base=base, reply=reply, memory=memory, style=style, read=read)
+    assert budget.base + budget.memory + budget.style + budget.history + budget.reply == budget.window
+    assert budget.style <= style
+    assert budget.memory + budget.style <= (budget.prompt - base) / 3
+    assert budget.style <= budget.memory + 1 or budget.memory == memory, "memories are not crowded out"
+    assert read is None or budget.memory + budget.style <= read
     assert budget.reply <= window // 4
     assert budget.memory <= memory
     assert budget.memory <= (budget.prompt - base) / 3
@@ -25,6 +38,18 @@ def test_shares_add_up_and_keep_their_limits(window: int, reply: int, memory: in
 def test_the_usual_budget_of_a_large_window() -> None:
     assert share(8192, base=300, reply=512, memory=600) == Budget(8192, 512, 300, 600)
     assert share(8192, base=300, reply=512, memory=600).history == 6780
+
+
+def test_examples_of_style_have_a_budget_of_their_own() -> None:
+    def rooms(**wanted: int) -> tuple[int, int]:
+        budget = share(2048, base=248, reply=512, **wanted)
+        return budget.memory, budget.style
+
+    assert rooms(memory=0, style=150) == (0, 150)
+    assert rooms(memory=200, style=150) == (200, 150)
+    assert rooms(memory=600, style=150) == (279, 150), "a third of what is left is room for no more"
+    assert rooms(memory=600, style=600) == (215, 214)
+    assert rooms(memory=200, style=150, read=160) == (80, 80), "a slow machine reads less of both"
 
 
 def test_a_small_reader_is_shown_no_more_memories_than_it_reads_well() -> None:
