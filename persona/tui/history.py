@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from textual.widget import Widget
 
 from knowledge.records import Memory
+from persona.tui import quoting
 from persona.tui.door import ChatEngine
-from persona.tui.widgets.messages import TwinMessage, UserMessage
+from persona.tui.widgets.messages import Quoted, TwinMessage, UserMessage
 
 if TYPE_CHECKING:
     from persona.chat.store import MemoryRef, Turn
@@ -40,8 +41,8 @@ class Makers:
         return [
             partial(self.reply, turn, replies[turn.number])
             if turn.role == "assistant"
-            else partial(self._question, turn)
-            for turn in turns
+            else partial(self._question, turn, quoted(turn.text, turns[:at], self._name))
+            for at, turn in enumerate(turns)
             if turn.active
         ]
 
@@ -60,9 +61,21 @@ class Makers:
         message.head.number([t.id for t in among].index(turn.id) + 1, len(among))
         return message
 
-    def _question(self, turn: "Turn") -> UserMessage:
-        when, name = turn.created_at.astimezone(), turn.correspondent or "you"
-        return UserMessage(turn.text, when, name, turn.id, self._today)
+    def _question(self, turn: "Turn", quoted: Quoted | None) -> UserMessage:
+        when = turn.created_at.astimezone()
+        return UserMessage(turn.text, when, _asker(turn), turn.id, self._today, quoted)
+
+
+def quoted(text: str, before: "Sequence[Turn]", twin: str) -> Quoted | None:
+    """Which of the turns before it a message quotes, None where it quotes none of them."""
+    turn = quoting.source(text, before)
+    if turn is None:
+        return None
+    return Quoted(twin if turn.role == "assistant" else _asker(turn), turn.id)
+
+
+def _asker(turn: "Turn") -> str:
+    return turn.correspondent or "you"
 
 
 def recall(engine: ChatEngine, refs: "Sequence[MemoryRef]") -> list[Memory]:

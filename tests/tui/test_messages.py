@@ -9,10 +9,11 @@ from textual.events import Key
 from textual.pilot import Pilot
 
 from persona.chat.branching import alternatives
+from persona.tui import quoting
 from persona.tui.clocks import Clocks
 from persona.tui.screens.branching import EDITING
 from persona.tui.widgets.conversation import Conversation
-from persona.tui.widgets.messages import Thinking, TwinMessage, UserMessage
+from persona.tui.widgets.messages import Quote, Thinking, TwinMessage, UserMessage
 from persona.tui.widgets.prompt import Prompt
 from persona.tui.widgets.said import Said
 from tui.conftest import NOON, chat, make_app, opened, screen_text, text_of, wait_until, write
@@ -240,3 +241,44 @@ async def test_a_message_of_another_day_says_which(
         await pilot.hover(head)
         await wait_until(pilot, lambda: "fork" in text_of(head))
         assert "12:00" in text_of(head)
+
+
+async def test_a_quote_says_whose_words_they_are_and_leads_there(engine: ScriptedEngine) -> None:
+    first = long_chat(engine, 32)
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "answer 32")
+        screen = chat(pilot)
+        await pilot.press("alt+up", "q")
+        prompt = screen.query_one(Prompt)
+        await wait_until(pilot, lambda: prompt.text.startswith("> answer 32"))
+        await pilot.press(*"why", "enter")
+        quote = await wait_until(pilot, lambda: screen.query(Quote) and screen.query_one(Quote))
+        await wait_until(pilot, lambda: "and more of it" in text_of(quote))
+        assert text_of(quote).split()[:5] == ["▌", "Mira", "Sol", "▌", "answer"]
+        assert ">" not in text_of(quote)
+        engine.end()
+        await wait_until(pilot, lambda: engine.idled)
+        assert engine.requests[0].text == "> answer 32\n> \n> and more of it\n\nwhy"
+        await pilot.click(quote, offset=(3, 0))
+        await wait_until(pilot, lambda: isinstance(pilot.app.focused, TwinMessage))
+        assert "answer 32" in text_of(pilot.app.focused)  # type: ignore[arg-type]
+
+
+async def test_a_quote_of_a_stored_chat_leads_to_a_message_that_is_not_on_the_page(
+    engine: ScriptedEngine,
+) -> None:
+    first = long_chat(engine, 32)
+    engine.sessions.add_user(first, "> question 3\n\nwhat was that?", correspondent="Jonas")
+    async with make_app(engine, session_id=first).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "what was that?")
+        quote = chat(pilot).query_one(Quote)
+        assert text_of(quote).split()[:3] == ["▌", "you", "▌"]
+        await pilot.click(quote, offset=(3, 0))
+        await wait_until(pilot, lambda: in_view(pilot, "question 3"))
+
+
+def test_quotes_are_split_from_what_is_said_of_them() -> None:
+    assert quoting.split("> one\n> \n> two\n\nwell") == ("one\n\ntwo", "well")
+    assert quoting.split("> one") == ("one", "")
+    assert quoting.split("well > one") == ("", "well > one")
+    assert quoting.split(quoting.quote("> a\nb") + "\n\nc") == ("> a\nb", "c")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TypeVar
 
+from persona.tui import quoting
 from persona.tui.calls import in_thread
 from persona.tui.history import Makers
 from persona.tui.room import Past, Resumed
@@ -226,7 +227,15 @@ class BranchingScreen(TalkingScreen):
         """Quote a message in the prompt."""
         said = self._at_hand(Said)
         if said is not None and said.text:
-            quoted = "\n".join(f"> {line}" for line in said.text.splitlines())
             rest = self._prompt.text.lstrip("\n")
-            self._prompt.replace_with(f"{quoted}\n\n{rest}")
+            self._prompt.replace_with(f"{quoting.quote(said.text)}\n\n{rest}")
             self._prompt.focus()
+
+    def action_to_turn(self, turn_id: str) -> None:
+        """To a message of this chat."""
+        for said in self._page.query(Said):
+            if said.turn_id == turn_id and said.display:
+                said.focus(scroll_visible=False)
+                self._page.bring(said)
+                return
+        self._leave_for(self._session_id, turn_id)

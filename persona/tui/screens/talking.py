@@ -8,14 +8,17 @@ from textual.timer import Timer
 
 from persona.chat.events import TurnEvent
 from persona.config import Settings
+from persona.tui import quoting
+from persona.tui.calls import in_thread
 from persona.tui.clocks import Clocks
 from persona.tui.drafts import joined
 from persona.tui.feed import pump
+from persona.tui.history import quoted
 from persona.tui.room import ContextRead, EngineRoom, Failed, Indexed
 from persona.tui.screens.asking import AskingScreen
 from persona.tui.talk import Talk
 from persona.tui.widgets.fold import Fold
-from persona.tui.widgets.messages import Thinking, TwinMessage, UserMessage
+from persona.tui.widgets.messages import Quoted, Thinking, TwinMessage, UserMessage
 from persona.tui.widgets.status import StatusBar
 from persona.tui.widgets.welcome import Welcome
 
@@ -64,9 +67,16 @@ class TalkingScreen(AskingScreen):
             self._status.doing = "sent as soon as the model is open"
             return
         await self.query(Welcome).remove()
-        asked = UserMessage(text, self._clocks.now(), self.partner or "you")
+        said_by = await in_thread(self, self._quoted, text)
+        asked = UserMessage(text, self._clocks.now(), self.partner or "you", quoted=said_by)
         await self._page.add(asked)
         await self._start(partial(engine.turn, self._request(text)), asked=asked)
+
+    def _quoted(self, text: str) -> Quoted | None:
+        """Which message of this chat `text` quotes. Blocks."""
+        if self._sessions is None or self._session_id is None or not text.startswith(quoting.MARK):
+            return None
+        return quoted(text, self._sessions.turns(self._session_id), self._header.twin)
 
     async def action_regenerate(self) -> None:
         """Ask for the last reply once more."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -11,10 +12,12 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from knowledge.records import Memory
-from knowledge.text import printable
+from knowledge.text import one_line, printable
 from persona.chat.events import Status
 from persona.errors import PersonaError
+from persona.tui import quoting
 from persona.tui.widgets.fold import Fold
+from persona.tui.widgets.links import link
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.said import Head, Link, Said
 from persona.tui.widgets.settled import settled
@@ -39,8 +42,33 @@ class Words(Static):
     virtual_size = settled()
 
 
+@dataclass(frozen=True, slots=True)
+class Quoted:
+    """Who said what a message quotes, and the turn it is in."""
+
+    name: str
+    turn_id: str
+
+
+class Quote(Static):
+    """What a message quotes, under the name of who said it; a click goes there."""
+
+    DEFAULT_CSS = """
+    Quote { height: auto; padding: 0 1; border-left: outer $foreground 30%; color: $foreground 60%; }
+    """
+    virtual_size = settled()
+
+    def __init__(self, text: str, quoted: Quoted | None) -> None:
+        lines = [Content(text)]
+        if quoted is not None:
+            name = one_line(printable(quoted.name))
+            lines.insert(0, link(name, f"screen.to_turn({quoted.turn_id!r})"))
+        super().__init__(Content("\n").join(lines), markup=False)
+
+
 class UserMessage(Said):
-    """A message of the user's. name: who they spoke as. today: as for `Head`."""
+    """A message of the user's. name: who they spoke as. quoted: what it quotes, where that is known.
+    today: as for `Head`."""
 
     DEFAULT_CSS = """
     UserMessage { border-left: outer $secondary; }
@@ -53,13 +81,18 @@ class UserMessage(Said):
         name: str = "you",
         turn_id: str | None = None,
         today: date | None = None,
+        quoted: Quoted | None = None,
     ) -> None:
         super().__init__(Head(name, when, "bold $secondary", _MINE, today), turn_id)
         self.text = printable(text)
+        self._quoted = quoted
 
     def compose(self) -> ComposeResult:
         yield self.head
-        yield Words(Content(self.text), markup=False)
+        quote, words = quoting.split(self.text)
+        if quote:
+            yield Quote(quote, self._quoted)
+        yield Words(Content(words), markup=False)
 
 
 class Thinking(Fold):
