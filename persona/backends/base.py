@@ -45,6 +45,7 @@ class Prompt:
 class Sampling:
     """How to draw tokens. `max_tokens` counts thinking too; `seed` None draws a fresh one.
 
+    ends_rounds: end a reply that only says one stretch over and over, as greedy drawing may for ever.
     schema: a JSON schema as JSON text; the reply is held to it from its first token, so the prompt must
     not let the model think. "" for no such bounds.
     """
@@ -59,6 +60,7 @@ class Sampling:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     ignore_eos: bool = False
+    ends_rounds: bool = False
     schema: str = ""
 
 

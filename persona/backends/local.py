@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from persona.backends.base import Done, Event, ModelInfo, Prompt, Sampling, Usage
+from persona.backends.rounds import goes_round
 from persona.backends.sampling import family, recommended
 from persona.backends.template import ChatTemplate
 from persona.backends.thinking import OPEN, ThinkingSplitter
@@ -45,9 +46,17 @@ class TokenEngine(Protocol):
         ...
 
     def generate(
-        self, tokens: Sequence[int], *, barred: tuple[int, ...] = (), **sampling: Any
+        self,
+        tokens: Sequence[int],
+        *,
+        barred: tuple[int, ...] = (),
+        close_after: int | None = None,
+        **sampling: Any,
     ) -> Generator[int, None, None]:
-        """Token ids without end after `tokens`, none of them `barred`; closing it ends it."""
+        """Token ids without end after `tokens`, none of them `barred`; closing it ends it.
+
+        close_after: tokens after which JSON that a grammar holds is brought to its end.
+        """
         ...
 
     def set_seed(self, seed: int) -> None:
@@ -159,6 +168,7 @@ class LocalBackend:
         tokens = self._fitting(text)
         reply.prompt_tokens = len(tokens)
         limit = min(sampling.max_tokens, self._info.context - len(tokens))
+        close_after = self._closes_after(sampling.schema, limit)
         ends = frozenset[int]() if sampling.ignore_eos else self._ends
         inside = text.rstrip().endswith(OPEN)
         splitter = ThinkingSplitter(
@@ -166,8 +176,11 @@ class LocalBackend:
         )
         decode = codecs.getincrementaldecoder("utf-8")(errors="replace").decode
         before = self._engine.evaluated
-        source = self._draw(tokens, sampling, barred=() if prompt.thinking else self._opening)
+        barred = () if prompt.thinking else self._opening
+        source = self._draw(tokens, sampling, barred=barred, close_after=close_after)
         token: int | None = None
+        said: list[int] = []
+        ends_rounds = sampling.ends_rounds and not (sampling.ignore_eos or sampling.schema)
         try:
             with self._prefilling(cancel):
                 token = next(source)
@@ -175,7 +188,8 @@ class LocalBackend:
             while token is not None and token not in ends:
                 reply.completion_tokens += 1
                 yield from splitter.feed(decode(self._piece(token)))
-                if splitter.stopped:
+                said.append(token)
+                if splitter.stopped or (ends_rounds and goes_round(said)):
                     break
                 if reply.completion_tokens >= limit:
                     reply.reason = "length"
@@ -190,12 +204,21 @@ class LocalBackend:
             source.close()
         if token is None:
             reply.reason = "cancelled"
+        elif close_after is not None and reply.completion_tokens > close_after:
+            reply.reason = "length"  # whole JSON, but not all that the model would have put into it
         yield from splitter.feed(decode(b"", final=True))
         yield from splitter.finish()
         reply.stable_tokens = self._stable_tokens(prompt, tokens)
 
+    def _closes_after(self, schema: str, limit: int) -> int | None:
+        """Tokens after which a reply under `schema` must come to its end to be whole at `limit`.
+
+        What the schema itself takes is room for the rest of it; None for a reply under none.
+        """
+        return limit - min(limit // 2, len(self._encode(schema, template=False))) if schema else None
+
     def _draw(
-        self, tokens: list[int], sampling: Sampling, *, barred: tuple[int, ...]
+        self, tokens: list[int], sampling: Sampling, *, barred: tuple[int, ...], close_after: int | None
     ) -> Generator[int, None, None]:
         """Token ids without end; nothing is evaluated before the first is asked for."""
         self._engine.set_seed(secrets.randbits(32) if sampling.seed is None else sampling.seed)
@@ -209,6 +232,7 @@ class LocalBackend:
             repeat_penalty=sampling.repeat_penalty,
             grammar=self._engine.grammar(sampling.schema) if sampling.schema else None,
             barred=barred,
+            close_after=close_after,
         )
         return source
 

@@ -8,7 +8,7 @@ Family = Literal["starter", "qwen3", "other"]
 
 _THINKING: dict[Family, Sampling] = {
     # A reader that copies from its context: anything but the likeliest token is a mistake.
-    "starter": Sampling(temperature=0.0, top_p=1.0, top_k=0),
+    "starter": Sampling(temperature=0.0, top_p=1.0, top_k=0, ends_rounds=True),
     # Qwen3's model card; never greedy while thinking, or it loops.
     "qwen3": Sampling(temperature=0.6, top_p=0.95, top_k=20),
     "other": Sampling(temperature=0.7, top_p=0.9, top_k=40),
