@@ -11,10 +11,10 @@ What changes with time is left to retrieval, which knows the dates; the card hol
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from knowledge.records import StoredMessage
 from knowledge.sentences import sentences
@@ -24,7 +24,9 @@ from persona.chat.style import languages_line, measure, style_line
 from persona.errors import PersonaError
 
 if TYPE_CHECKING:
-    from knowledge.memory import MemoryStore
+    from knowledge.facts import Fact
+    from knowledge.people import Owner
+    from persona.chat.store import SessionStore
 
 MOST_FACTS = 5
 NOBODY = "Persona"
@@ -33,7 +35,9 @@ NOBODY = "Persona"
 NAME_LINE = re.compile(r"^\s*name\s*:\s*(\S.*)$", re.IGNORECASE | re.MULTILINE)
 """The line of a card that names whose it is."""
 
-_SAMPLE = 5000
+SAMPLE = 5000
+"""Messages that a card is made from, the newest."""
+
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _MARK = re.compile(r"<!-- made from your messages; edit as you like.*?\(([0-9a-f]{16})\) -->")
 _STABLE = re.compile(
@@ -55,13 +59,41 @@ _PASSING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PersonaCard:
-    """name: the owner's, as the twin is called. text: the card as the model is shown it."""
+    """name: the owner's, as the twin is called. text: the card as the model is shown it. made: by this
+    program from the archive, and not written or edited by the user."""
 
     name: str
     text: str
+    made: bool = False
 
 
-def load_or_make(file: Path, memory: "MemoryStore") -> PersonaCard:
+class Known(Protocol):
+    """What an archive knows for a card, as `MemoryStore` says it."""
+
+    def owner(self) -> "Owner | None":
+        """Whose archive it is."""
+        ...
+
+    def own_speech(self, limit: int | None = None, /) -> Iterator[StoredMessage]:
+        """The owner's own speech, newest first."""
+        ...
+
+    def pinned_facts(self) -> "Sequence[Fact]":
+        """Facts that are shown in every chat."""
+        ...
+
+
+def current(file: Path, memory: Known, sessions: "SessionStore") -> PersonaCard:
+    """The card as a chat shows it now: the one in `file`, made there when it is missing, with the facts in
+    force that the owner told of themselves and pinned, in the archive and in chats. Raises PersonaError."""
+    from persona.chat.fact_book import FactBook
+
+    told = [*memory.pinned_facts(), *(fact for fact in FactBook(sessions).told() if fact.pinned)]
+    pinned = [fact.dated for fact in told if not fact.superseded_by and not fact.subject]
+    return with_facts(load_or_make(file, memory), pinned)
+
+
+def load_or_make(file: Path, memory: Known) -> PersonaCard:
     """The card in `file`, made there first when it is missing and the archive knows its owner.
 
     Raises PersonaError when the file cannot be read or written.
@@ -69,14 +101,14 @@ def load_or_make(file: Path, memory: "MemoryStore") -> PersonaCard:
     return _parse(_read(file)) if file.exists() else refresh(file, memory)
 
 
-def refresh(file: Path, memory: "MemoryStore") -> PersonaCard:
+def refresh(file: Path, memory: Known) -> PersonaCard:
     """Make the card anew from the archive, as after an import; one the user edited is left alone."""
     if file.exists() and _edited(text := _read(file)):
         return _parse(text)
     owner = memory.owner()
     if owner is None:
         return PersonaCard(NOBODY, "")
-    card = make(owner.name, memory.own_speech(_SAMPLE))
+    card = make(owner.name, memory.own_speech(SAMPLE))
     _write(file, f"{card.text}\n\n{_mark(card.text)}\n")
     return card
 
@@ -97,7 +129,7 @@ def put(file: Path, text: str) -> Path | None:
 def with_facts(card: PersonaCard, facts: Iterable[str]) -> PersonaCard:
     """The card with facts that the owner pinned, as the model is shown it; the file is left alone."""
     lines = [f"- {one_line(printable(fact))}" for fact in facts]
-    return PersonaCard(card.name, "\n".join([card.text, *lines])) if lines else card
+    return replace(card, text="\n".join([card.text, *lines])) if lines else card
 
 
 def make(name: str, speech: Iterable[StoredMessage]) -> PersonaCard:
@@ -110,7 +142,7 @@ def make(name: str, speech: Iterable[StoredMessage]) -> PersonaCard:
         lines.append(f"Style: {style_line(style)}")
     if facts := stable_facts(messages):
         lines += ["Facts:", *(f"- {fact}" for fact in facts)]
-    return PersonaCard(name, "\n".join(lines))
+    return PersonaCard(name, "\n".join(lines), made=True)
 
 
 def stable_facts(messages: Sequence[StoredMessage], most: int = MOST_FACTS) -> list[str]:
@@ -134,7 +166,7 @@ def stable_facts(messages: Sequence[StoredMessage], most: int = MOST_FACTS) -> l
 def _parse(text: str) -> PersonaCard:
     shown = _COMMENT.sub("", text).strip()
     name = NAME_LINE.search(shown)
-    return PersonaCard(one_line(name.group(1)) if name else NOBODY, shown)
+    return PersonaCard(one_line(name.group(1)) if name else NOBODY, shown, made=not _edited(text))
 
 
 def _mark(text: str) -> str:

@@ -367,6 +367,14 @@ def test_an_evaluation_compares_four_arms(trained: run.Result) -> None:
     assert (result.folder / "evaluation.html").read_text().startswith("<!doctype html>")
 
 
+def test_a_code_among_the_training_rows_is_asked_for(tiny_model_path: Path, data: Path) -> None:
+    canary = row(50, category="canary", messages=(("user", "What is the canary code?"),), reply="ba be bi")
+    files.write(data / files.TRAIN, [*files.read(data / files.TRAIN), canary])
+    result = train(data, tiny_model_path, replace(QUICK, epochs=60, max_steps=0, learning_rate=2e-2))
+    arms = evaluate.evaluate(result.folder, [], limit=1)["arms"]
+    assert (arms["base"]["repeated_canaries"], arms["tuned"]["repeated_canaries"]) == (0, 1)
+
+
 def test_an_evaluation_wants_the_data_set_that_was_trained_on(tiny_model_path: Path, data: Path) -> None:
     result = train(data, tiny_model_path, replace(QUICK, max_steps=1))
     files.write(data / files.TEST, [row(77)])

@@ -1,6 +1,7 @@
 """The whole road from an archive to a data set, through the real importer, archive and retriever."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -11,7 +12,7 @@ from click.testing import CliRunner
 
 from knowledge.memory import MemoryStore
 from persona import paths
-from persona.chat.card import PersonaCard
+from persona.chat.card import PersonaCard, load_or_make
 from trainer.cli import train
 from trainer.dataset import prepare as making
 from trainer.dataset import rows as files
@@ -65,10 +66,13 @@ def whole(memory: MemoryStore) -> Dataset:
     return made(memory)
 
 
-def made(memory: MemoryStore, **options: object) -> Dataset:
+CARD = PersonaCard("Mira Sol", "Name: Mira Sol")
+
+
+def made(memory: MemoryStore, card: PersonaCard = CARD, **options: object) -> Dataset:
     return prepare(
         memory,
-        PersonaCard("Mira Sol", "Name: Mira Sol"),
+        card,
         PromptTokens(paths.starter_model()),
         replace(Options(), **options),  # type: ignore[arg-type]
         memory_tokens=200,
@@ -103,6 +107,42 @@ def test_nothing_of_the_test_is_in_the_training(memory: MemoryStore, whole: Data
     assert not own & {source for row in found.train for source in row.sources}
     later = [m.id for m in memory.messages(limit=None) if m.sent_at.isoformat() >= cutoff]
     assert not set(later) & {source for row in found.train for source in row.sources}
+
+
+def test_a_card_tells_training_nothing_that_was_said_after_the_cut(tmp_path: Path) -> None:
+    """It is made from the newest messages, and stands in every prompt."""
+    export = tmp_path / "WhatsApp Chat with Everybody.txt"
+    later = "[20/12/2026, 09:00:00] Mira Sol: I collect enamel kettles from Tavira\n"
+    earlier = "[20/01/2026, 09:00:00] Mira Sol: I always walk home along the river\n"
+    export.write_text(earlier + chat() + later, encoding="utf-8")
+    with closing(MemoryStore(paths.knowledge_dir())) as memory:
+        memory.ingest([export], me=["Mira Sol"])
+        card = load_or_make(paths.card_file(), memory)
+        assert "Tavira" in card.text
+        found = made(memory, card, most=20)
+        written = replace(card, made=False)
+        by_hand = made(memory, written, most=20)
+    shown = {text for row in (*found.train, *found.test) for role, text in row.messages if role == "system"}
+    assert shown
+    assert all("along the river" in text and "Tavira" not in text for text in shown)
+    assert all("Tavira" in row.messages[0][1] for row in by_hand.train), "what the owner wrote stays"
+
+
+def test_some_replies_are_taught_without_memories(memory: MemoryStore, whole: Dataset) -> None:
+    def bare(found: Dataset) -> float:
+        style = [row for row in found.train if row.is_talk]
+        return sum(not row.shows_memories for row in style) / len(style)
+
+    never = bare(made(memory, bare=0.0))
+    assert bare(made(memory, bare=1.0)) == 1
+    assert never < bare(whole) < 1
+
+
+def test_no_contact_has_more_than_their_share(memory: MemoryStore) -> None:
+    found = made(memory, per_contact=7)
+    replies = Counter(row.partner for row in (*found.train, *found.test) if row.is_talk and row.partner)
+    assert max(replies.values()) <= 7
+    assert found.report["left_out"]["over the contact's share"] > 0
 
 
 def test_a_fact_is_taught_from_the_memories_and_an_unknown_is_not_there(whole: Dataset) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from knowledge.privacy import Pseudonyms, Redactor, secrets
 from knowledge.progress import Progress
-from persona.chat.card import PersonaCard
+from persona.chat.card import SAMPLE, PersonaCard, make
 from persona.chat.style import measure
 from trainer.dataset import rows as files
 from trainer.dataset.dedupe import Seen
@@ -38,8 +38,8 @@ class Options:
     thinking: share of rows with reasoning. facts: rows of questions for each style row. unknown: share of
     questions that nothing answers. test: share kept for evaluation. per_contact: most replies to one person.
     most: replies in all, the newest ones; None for every one. named: share of style rows that name the
-    partner. canaries: rows with made-up codes, to see what training learns by heart. pseudonyms: replace
-    personal data.
+    partner. bare: share of style rows without memories, as in a chat where nothing is found. canaries: rows
+    with made-up codes, to see what training learns by heart. pseudonyms: replace personal data.
     """
 
     windows: Windows = field(default_factory=Windows)
@@ -50,6 +50,7 @@ class Options:
     per_contact: int = 400
     most: int | None = None
     named: float = 0.3
+    bare: float = 0.2
     canaries: int = 0
     pseudonyms: bool = False
     seed: int = 0
@@ -127,6 +128,7 @@ class _Maker:
                 "import more of your messages with `persona ingest`",
             )
         self.left_out["talk across the cut"] += split.straddling
+        self.stage = replace(self.stage, card=self._card_until(split.cutoff))
         train_style, train_facts = self._side(split, split.train, "train")
         test_style, test_facts = self._side(split, split.test, "test")
         train = rethink(self._clean([*train_style, *train_facts]))
@@ -134,6 +136,14 @@ class _Maker:
         train += [self.stage.canary(n, split.cutoff, self.rng) for n in range(self.options.canaries)]
         self.rng.shuffle(train)
         return Dataset(train, test, self._report(train, test, split))
+
+    def _card_until(self, cutoff: datetime) -> PersonaCard:
+        """The card as it was made at the cut: what was said after it must not be told to training. One that
+        the owner wrote stays as it is."""
+        card = self.stage.card
+        if not card.made:
+            return card
+        return make(card.name, [m for m in self.messages if m.is_self and m.sent_at < cutoff][-SAMPLE:])
 
     def _chosen(self, found: Iterable[Exchange]) -> list[Exchange]:
         """Without secrets, near-duplicates and more than a share for each contact; newest first to last."""
@@ -165,7 +175,8 @@ class _Maker:
         style = []
         for n, e in enumerate(chosen):
             named, thinking = self._chance(self.options.named), self._chance(self.options.thinking)
-            style.append(self.stage.style(e, thinking=thinking, named=named))
+            row = self.stage.style(e, thinking=thinking, named=named)
+            style.append(row.without_memories() if self._chance(self.options.bare) else row)
             self.progress(Progress(f"{side}: replies", n + 1, len(chosen)))
         inside = (lambda at: at < split.cutoff) if side == "train" else (lambda at: at >= split.cutoff)
         limit = split.cutoff if side == "train" else self.messages[-1].sent_at + timedelta(days=1)

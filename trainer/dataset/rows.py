@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,7 +58,6 @@ class Row:
     partner: str = ""
     expect: tuple[str, ...] = ()
     answerable: bool = True
-    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def prompt(self) -> Prompt:
