@@ -10,6 +10,7 @@ What is mended here:
 - How many tokens were evaluated is not told: `evaluated` counts them.
 - `detokenize` truncates pieces of more than 32 bytes: `piece` does not.
 - `lora_path` takes an adapter that could not be read for a good one, and then dies: `adapt` does not.
+- A grammar lets a weak model go on within a text until its reply is cut off: `close_after` ends it in time.
 - `draft_model` keeps the scores of every position, 5 GB for Qwen3's vocabulary and a context of 8,192;
   `look_up` needs none but those that llama.cpp has of the guessed tokens anyway.
 """
@@ -29,13 +30,14 @@ from llama_cpp import llama_cpp as lib
 from llama_cpp.llama_grammar import LlamaGrammar
 
 from persona.backends import lookup
-from persona.backends.grammar import grammar
+from persona.backends.grammar import closers, grammar
 from persona.backends.local import Aborted
 from persona.backends.tokens import shared_prefix
 
 _logger = logging.getLogger("persona.llama_cpp")
 _LEVELS = {2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}
 _ERROR = 4
+_FAVOUR = 1e6
 _errors: deque[str] = deque(maxlen=4)
 
 
@@ -80,6 +82,8 @@ class LlamaEngine(llama_cpp.llama.Llama):  # type: ignore[misc]
     _aborting: Callable[[], bool] | None = None
 
     _barred: tuple[int, ...] = ()
+
+    _favoured: Sequence[int] = ()
 
     @property
     def model_params(self) -> Any:
@@ -133,17 +137,35 @@ class LlamaEngine(llama_cpp.llama.Llama):  # type: ignore[misc]
         self._requires_eval = False
 
     def generate(
-        self, tokens: Sequence[int], *, barred: tuple[int, ...] = (), **sampling: Any
+        self,
+        tokens: Sequence[int],
+        *,
+        barred: tuple[int, ...] = (),
+        close_after: int | None = None,
+        **sampling: Any,
     ) -> Generator[int, None, None]:
-        """Token ids without end after `tokens`, none `barred`. sampling: as `Llama.generate` takes it."""
-        self._barred = barred
-        yield from super().generate(tokens, **sampling)
+        """Token ids without end after `tokens`, none `barred`. sampling: as `Llama.generate` takes it.
+
+        close_after: tokens after which what closes a text, a list or an object in JSON comes first,
+        wherever the grammar lets it.
+        """
+        self._barred, self._favoured = barred, ()
+        said: list[bytes] = []
+        for token in super().generate(tokens, **sampling):
+            if close_after is not None:
+                said.append(self.piece(token))
+                if len(said) >= close_after:
+                    ids = [self.encode(one, template=False) for one in closers(b"".join(said))]
+                    self._favoured = [*(one[0] for one in ids if len(one) == 1), self.token_eos()]
+            yield token
 
     def sample(self, *, idx: int | None = None, **sampling: Any) -> int:
-        """The next token: what is barred has lost its score before anything else looks at it."""
+        """The next token: barred and favoured ones have their scores before anything else looks at them."""
         scores = lib.llama_get_logits_ith(self.ctx, -1 if idx is None else idx - self.n_tokens)
         for token in self._barred:
             scores[token] = -math.inf
+        for behind, token in enumerate(self._favoured, start=1):
+            scores[token] += _FAVOUR / behind
         drawn: int = super().sample(idx=idx, **sampling)
         return drawn
 

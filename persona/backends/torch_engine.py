@@ -91,9 +91,17 @@ class TorchEngine:
             self._evaluate(tokens[len(self._live) :])
 
     def generate(
-        self, tokens: Sequence[int], *, barred: tuple[int, ...] = (), **sampling: Any
+        self,
+        tokens: Sequence[int],
+        *,
+        barred: tuple[int, ...] = (),
+        close_after: int | None = None,
+        **sampling: Any,
     ) -> Generator[int, None, None]:
-        """Token ids without end after `tokens`, none `barred`. sampling: as `Llama.generate` takes it."""
+        """Token ids without end after `tokens`, none `barred`. sampling: as `Llama.generate` takes it.
+
+        close_after: for grammars, of which there are none here.
+        """
         warp, presence = _processors(sampling), float(sampling.get("presence_penalty") or 0)
         greedy = not sampling.get("temp")
         said: list[int] = []

@@ -9,11 +9,13 @@ from typing import Any
 
 from jsonschema import exceptions, validators
 
-from persona.backends.base import Event, TextDelta
+from persona.backends.base import Done, Event, TextDelta
 from persona.chat.engine import Engine
 from persona.chat.events import TurnRequest
 from persona.chat.layout import conversion
 from persona.errors import SettingsError
+
+_CUT = "the reply was cut off before its JSON was complete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +58,18 @@ class Converter:
 
     def convert(self, reply: Iterable[Event]) -> Conversion:
         """What a reply says. Raises ModelError as `source` does."""
-        said = "".join(event.text for event in reply if isinstance(event, TextDelta))
+        said = ""
+        for event in reply:
+            if isinstance(event, TextDelta):
+                said += event.text
+            elif event == Done("length"):
+                # closed in time, perhaps: whole JSON that does not say all is no conversion
+                return Conversion(None, _CUT)
         try:
             data = json.loads(said, strict=False)  # grammars let line ends into strings
             self._validator.validate(data)
         except ValueError:
-            return Conversion(None, "the reply was cut off before its JSON was complete")
+            return Conversion(None, _CUT)
         except exceptions.ValidationError as error:
             where = "/".join(str(part) for part in error.absolute_path) or "the whole"
             return Conversion(None, f"the reply breaks the schema's `{error.validator}` at {where}")

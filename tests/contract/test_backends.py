@@ -293,6 +293,32 @@ def test_a_stop_string_ends_the_reply_before_it(backend: Backend) -> None:
     assert events[-1] == Done("stop")
 
 
+LOOSE = {
+    "type": "object",
+    "properties": {
+        "task": {"type": "string"},
+        "steps": {"type": "array", "items": {"type": "string"}},
+        "kind": {"enum": ["reminder", "other"]},
+        "more": {"type": "object"},
+    },
+    "required": ["task", "steps", "kind", "more"],
+    "additionalProperties": False,
+}
+
+
+@pytest.mark.parametrize("most", [120, 400])
+@pytest.mark.parametrize("task", ["Remind me to call mum.", "I have a dog, a cat and two fish."])
+def test_json_that_would_be_cut_off_is_closed_and_says_so(backend: Backend, task: str, most: int) -> None:
+    """Nothing in the schema bounds its texts and lists, and a weak model goes on in them without an end."""
+    if isinstance(backend, TransformersBackend):
+        pytest.skip("this engine has no grammars")
+    how = sampling(schema=json.dumps(LOOSE), max_tokens=most, temperature=0, ignore_eos=False)
+    events = run(backend, scene(task), how)
+    assert set(json.loads(text_of(events), strict=False)) == {"task", "steps", "kind", "more"}
+    assert events[-1] == Done("length")
+    assert usage_of(events).completion_tokens < most
+
+
 def test_a_prompt_beyond_the_context_is_refused_with_a_hint(backend: Backend) -> None:
     with pytest.raises(ModelError, match="tokens") as refused:
         run(backend, scene("word " * backend.info.context), sampling())
