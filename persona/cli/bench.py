@@ -22,6 +22,7 @@ _COLUMNS = {
         "query_ms_p95": "95 %",
         "answered": "answered",
     },
+    "stages": {"stage": "stage", "seconds": "seconds"},
 }
 
 
@@ -45,6 +46,23 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
         return found
 
 
+class _Parts(click.ParamType[tuple[str, ...]]):
+    """Parts of a bench with commas between them."""
+
+    name = "PART,PART"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """The parts; wrong usage where there is no such part."""
+        from persona.lab.bench.stages import PARTS
+
+        found = tuple(part.strip() for part in str(value).split(","))
+        if unknown := [part for part in found if part not in PARTS]:
+            self.fail(f"{unknown[0]!r} is none of {', '.join(PARTS)}", param, ctx)
+        return found
+
+
 @click.command()
 @click.option("--model", metavar="NAME_OR_PATH", help="Measure this model instead of a random one.")
 @click.option(
@@ -54,41 +72,49 @@ class _Numbers(click.ParamType[tuple[int, ...]]):
     show_default=True,
     help="The Qwen3 whose sizes the random model has.",
 )
-@click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True, help="Medians of so many.")
+@click.option("--runs", type=click.IntRange(min=1), default=5, show_default=True, help="Medians of so many.")
 @click.option("--tokens", type=click.IntRange(min=2), default=128, show_default=True, help="Of each reply.")
 @click.option("--turns", type=_Numbers(), default="5,200", show_default=True, help="Lengths of history.")
-@click.option("--archives", type=_Numbers(), default="1000,4000", show_default=True, help="In messages.")
+@click.option("--archives", type=_Numbers(), default="500,2000", show_default=True, help="In messages.")
+@click.option(
+    "--only",
+    type=_Parts(),
+    default="overhead,first,retrieval,off",
+    show_default=True,
+    help="Whole turns, first words with compression, searches, first words without.",
+)
 @click.option("--html", "page", metavar="FILE", type=click.Path(path_type=Path), help="Write a page, too.")
 @click.option(
     "--compare", "earlier", metavar="FILE", type=click.Path(path_type=Path), help="An earlier result (JSON)."
 )
 @json_option
-def bench(
-    model: str | None,
-    shape: str,
-    runs: int,
-    tokens: int,
-    turns: tuple[int, ...],
-    archives: tuple[int, ...],
-    page: Path | None,
-    earlier: Path | None,
-    as_json: bool,
-) -> None:
+def bench(page: Path | None, earlier: Path | None, as_json: bool, **plan: Any) -> None:
     """Measure speed, memory, first words and retrieval, and the program's overhead.
 
     Needs no model and no data: it makes its own, and leaves your messages alone. Close other programs first.
+    Ctrl-C ends it early and shows what is measured by then.
     """
     from persona import config
     from persona.lab.bench import compare
-    from persona.lab.bench.run import Plan, run
+    from persona.lab.bench.run import run
+    from persona.lab.bench.stages import Plan
 
     before = compare.read(earlier) if earlier else None
     if page is not None:
         page.parent.mkdir(parents=True, exist_ok=True)
         page.open("a").close()  # fail before minutes of work rather than after them
-    plan = Plan(model, shape, runs, tokens, turns, archives)
-    with progress() as report:
-        found = run(plan, config.load(), report)
+    found: dict[str, Any] = {}
+    try:
+        with progress() as report:
+            run(Plan(**plan), config.load(), report, found)
+    finally:
+        if found:
+            _tell(found, before, page, as_json)
+
+
+def _tell(found: dict[str, Any], before: dict[str, Any] | None, page: Path | None, as_json: bool) -> None:
+    from persona.lab.bench import compare
+
     if before is not None:
         found["compared"] = compare.compare(found, before)
     if page is not None:
@@ -104,18 +130,22 @@ def bench(
 
 def _show(found: dict[str, Any]) -> None:
     say(f"{found['model']}, {found['model_mb']} MB, {found['threads']} threads; {found['machine']}")
-    rows: list[tuple[object, ...]] = [
-        ("reading, tokens a second", found["prefill_tps"]),
-        ("writing, tokens a second", f"{found['decode_tps']} ({found['grade']})"),
-        ("most memory held, MB", found["peak_mb"]),
-        ("a whole turn over the bare engine", found["overhead_ratio"]),
-    ]
-    table(["figure", f"median of {found['runs']}"], rows)
+    if found["prefill_tps"] is not None:
+        rows: list[tuple[object, ...]] = [
+            ("reading, tokens a second", found["prefill_tps"]),
+            ("writing, tokens a second", f"{found['decode_tps']} ({found['grade']})"),
+            ("most memory held, MB", found["peak_mb"]),
+            ("a whole turn over the bare engine", found["overhead_ratio"]),
+        ]
+        table(["figure", f"median of {len(found['overhead'])}"], rows)
     for name, columns in _COLUMNS.items():
-        table(list(columns.values()), [[row[key] for key in columns] for row in found[name]])
+        if found[name]:
+            table(list(columns.values()), [[row[key] for key in columns] for row in found[name]])
     if compared := found.get("compared"):
         for key, (then, now) in compared["differs"].items():
             note(f"not the same {key}: {then} then, {now} now")
         changed = compared["figures"].items()
         rows = [(name, row["before"], row["now"], row["ratio"]) for name, row in changed]
         table(["figure", "then", "now", "ratio"], rows)
+    if found["unfinished"]:
+        note(f"not whole: ended within {found['unfinished']}")

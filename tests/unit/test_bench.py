@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from persona.backends.gguf_header import read_header
 from persona.backends.tokens import build_vocabulary
 from persona.cli.root import run
 from persona.errors import PersonaError
-from persona.lab.bench import compare, forecast, random_model
+from persona.lab.bench import compare, first_token, forecast, random_model
 from persona.lab.bench.forecast import Forecast, Work
 
 QWEN3_PARAMETERS = {"0.6b": 596_049_920, "1.7b": 1_720_574_976, "4b": 4_022_468_096}
@@ -51,27 +52,41 @@ def test_tokens_that_fill_a_vocabulary_up_do_not_change_how_text_is_cut() -> Non
     assert own.encode(text, template=False) == filled.encode(text, template=False)
 
 
-def test_a_bench_tells_all_it_promises_and_compares(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def measured(*options: str, capsys: pytest.CaptureFixture[str], ended: int = 0) -> dict[str, Any]:
+    """The document of a bench of the smallest model."""
+    assert run(["bench", "--shape", "tiny", "--tokens", "6", *options, "--json"]) == ended
+    document: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return document
+
+
+def test_a_bench_tells_all_it_promises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ["--shape", "tiny", "--runs", "2", "--tokens", "6", "--turns", "2,9", "--archives", "30,20"]
-    page, earlier = tmp_path / "page.html", tmp_path / "earlier.json"
+    page = tmp_path / "page.html"
     assert run(["bench", *sizes, "--html", str(page), "--json"]) == 0
     heard = capsys.readouterr()
     found = json.loads(heard.out)
-    stages = ["an archive of 20 messages", "an archive of 30 messages", "reading and writing", "first words"]
+    stages = [
+        "an archive of 20 messages",
+        "turns beside the bare engine",
+        "first words, compression extractive",
+        "an archive of 30 messages",
+        "first words, compression off",
+    ]
     for stage in stages:
         assert re.search(f"^{stage} … (about|less than) a minute left in all$", heard.err, re.MULTILINE)
+    assert [row["stage"] for row in found["stages"]] == ["a random model of the shape tiny", *stages]
+    assert all(row["seconds"] > 0 for row in found["stages"][1:])
+    assert found["unfinished"] is None
     assert min(found[key] for key in ("prefill_tps", "decode_tps", "peak_mb", "overhead_ratio")) > 0
     assert found["grade"] == gates.grade(found["decode_tps"])
     assert [(row["compression"], row["turns"]) for row in found["ttft_by_turn"]] == [
-        ("off", 2),
-        ("off", 9),
         ("extractive", 2),
         ("extractive", 9),
+        ("off", 2),
+        ("off", 9),
     ]
     assert all(row["cached_tokens"] > 0 for row in found["ttft_by_turn"])
-    assert len(found["overhead"]) == 2
+    assert [pair["first"] for pair in found["overhead"]] == ["turn", "bare"], "neither has the warmer machine"
     assert all(pair["memories"] for pair in found["overhead"]), "retrieval is part of a turn"
     assert [row["messages"] for row in found["retrieval"]] == [20, 30]
     assert [row["answered"] for row in found["retrieval"]] == [1, 1], (
@@ -81,14 +96,66 @@ def test_a_bench_tells_all_it_promises_and_compares(
     assert html.count("<svg") == 3
     assert "http:" not in html
     assert "https:" not in html
+    assert "Not whole" not in html
 
-    found["prefill_tps"] *= 2
-    earlier.write_text(json.dumps(found), encoding="utf-8")
-    compared = compare.compare({**found, "prefill_tps": found["prefill_tps"] / 2, "threads": 99}, found)
-    assert compared["figures"]["prefill_tps"]["ratio"] == 0.5
-    assert compared["figures"]["decode_tps"]["ratio"] == 1
+
+def test_parts_of_a_bench_can_be_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    found = measured("--only", "first", "--runs", "1", "--turns", "2", capsys=capsys)
+    assert [row["compression"] for row in found["ttft_by_turn"]] == ["extractive"]
+    assert found["overhead"] == found["retrieval"] == []
+    assert found["overhead_ratio"] is None
+    assert run(["bench", "--only", "first,last"]) == 2
+    assert "'last' is none of overhead, first, retrieval, off" in capsys.readouterr().err
+
+
+def test_what_was_measured_before_an_interrupt_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(first_token, "measure", interrupted)
+    page = tmp_path / "page.html"
+    some = ["--runs", "1", "--turns", "2", "--archives", "20", "--html", str(page)]
+    found = measured(*some, capsys=capsys, ended=130)
+    assert found["overhead_ratio"] > 0
+    assert found["unfinished"] == found["stages"][-1]["stage"] == "first words, compression extractive"
+    assert found["ttft_by_turn"] == []
+    assert "Not whole: ended within first words" in page.read_text(encoding="utf-8")
+
+
+def test_a_chat_without_compression_was_read_twice(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Idle work left room for a long reply and for memories, the question wanted neither, so that another
+    window of the chat was read: a minute of a bench at 200 turns."""
+    monkeypatch.setenv("PERSONA_MODEL__CONTEXT", "1024")
+    found = measured("--only", "off", "--runs", "1", "--turns", "12", capsys=capsys)
+    [row] = found["ttft_by_turn"]
+    assert row["cached_tokens"] > 0.9 * row["prompt_tokens"] > 500
+
+
+def test_a_bench_is_shown_beside_an_earlier_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    some = ["--only", "first", "--runs", "1", "--turns", "2"]
+    earlier, page = tmp_path / "earlier.json", tmp_path / "page.html"
+    before = measured(*some, capsys=capsys)
+    before["ttft_by_turn"][0]["ttft_ms"] = 1e6
+    earlier.write_text(json.dumps({**before, "threads": 99, "prefill_tps": 5.0}), encoding="utf-8")
+    compared = measured(*some, "--compare", str(earlier), capsys=capsys)["compared"]
+    assert list(compared["figures"]) == ["ttft_ms, turn 2, extractive"], "what both have"
+    assert compared["figures"]["ttft_ms, turn 2, extractive"]["ratio"] < 0.5
     assert list(compared["differs"]) == ["threads"]
-    assert compare.read(earlier)["model"] == found["model"]
+
+    shape = ["--shape", "tiny", "--tokens", "6"]
+    assert run(["bench", *shape, *some, "--compare", str(earlier), "--html", str(page)]) == 0
+    heard = capsys.readouterr()
+    assert re.search(r"figure +then +now +ratio", heard.out)
+    assert re.search(r"ttft_ms, turn 2, extractive +1000000\.0 ", heard.out)
+    assert "not the same threads: 99 then" in heard.err
+    html = page.read_text(encoding="utf-8")
+    assert "Beside the earlier result" in html
+    assert "Not the same threads: 99 then" in html
+    assert re.search(r"<td>ttft_ms, turn 2, extractive</td><td class=\"n\">1000000\.0</td>", html)
 
 
 def test_the_time_left_is_of_all_stages_at_the_speeds_known_so_far(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -19,20 +18,20 @@ if TYPE_CHECKING:
 QUERIES = 40
 
 
-def make(folder: Path, messages: int, report: Callable[[Progress], None]) -> None:
-    """An archive of so many messages in `folder`, with all its vectors; a smaller one that is there grows."""
-    from knowledge.memory import MemoryStore
+def make(memory: "MemoryStore", folder: Path, messages: int, report: Callable[[Progress], None]) -> None:
+    """Let the archive in `memory` grow to so many messages, with all their vectors. folder: for the file that
+    they are imported from.
+
+    Embeds in this process and on all cores: somebody waits for it.
+    """
 
     def embedded(now: Progress) -> None:
         report(replace(now, stage=stage(messages)))
 
     report(Progress(stage(messages), 0))
-    folder.mkdir(parents=True, exist_ok=True)
     talk.write_archive(folder / "talk.jsonl", messages)
-    with closing(MemoryStore(folder)) as memory:
-        memory.ingest([folder / "talk.jsonl"], me=[talk.OWNER])
-        # apart: what embedding takes is not what a chat takes
-        memory.embed_pending(embedded, apart=True)
+    memory.ingest([folder / "talk.jsonl"], me=[talk.OWNER])
+    memory.embed_pending(embedded)
 
 
 def stage(messages: int) -> str:

@@ -1,13 +1,13 @@
 """Time to the first token after so many turns of one chat, its idle work done, compression on and off.
 
 Histories are constructed: seeded turns of 60 to 120 tokens, stored and folded as they come, never generated.
+Summaries are kept by the way of compressing, so one history serves them all.
 The archive is left out: what retrieval costs is told by the overhead.
 """
 
 import random
 import statistics
 import time
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from persona.backends.base import TextDelta, Usage
 from persona.chat.engine import Engine
 from persona.chat.events import TurnFinished, TurnRequest
+from persona.config import Compression, Settings
 from persona.lab.bench.talk import START, said
 
 _QUESTION = "What should we cook tonight?"
@@ -29,38 +30,18 @@ class First:
     usage: Usage
 
 
-def measure(
-    engine: Engine, lengths: Sequence[int], runs: int, done: Callable[[int], object]
-) -> list[dict[str, Any]]:
-    """For each length the medians, in milliseconds, and the ratio to the first length.
+def planned(settings: Settings, compression: Compression) -> Settings:
+    """Settings under which idle work plans the very prompt that `ask` will send.
 
-    The engine's settings say how it compresses. done: called after each length with the tokens that
-    its prompt had.
+    Else a chat without compression, whose window is what the reply and the memories leave, is read twice.
     """
-    chats = {n: _construct(engine, n) for n in lengths}
-    rows: list[dict[str, Any]] = []
-    for turns, session_id in chats.items():
-        found = []
-        for run in range(runs):
-            engine.idle(session_id)
-            found.append(ask(engine, session_id, run))
-        ttft = statistics.median(one.seconds for one in found) * 1000
-        rows.append(
-            {
-                "turns": turns,
-                "compression": engine.settings.chat.compression,
-                "ttft_ms": round(ttft, 1),
-                "ratio": round(ttft / (rows[0]["ttft_ms"] if rows else ttft), 3),
-                "prompt_tokens": round(statistics.median(one.usage.prompt_tokens for one in found)),
-                "cached_tokens": round(statistics.median(one.usage.cached_tokens for one in found)),
-            }
-        )
-        done(rows[-1]["prompt_tokens"])
-    return rows
+    chat = settings.chat.model_copy(update={"compression": compression, "reply_tokens": 1})
+    memory = settings.memory.model_copy(update={"enabled": False})
+    return settings.model_copy(update={"chat": chat, "memory": memory})
 
 
-def _construct(engine: Engine, turns: int) -> str:
-    """A chat of so many exchanges, folded on the way; its session id."""
+def construct(engine: Engine, turns: int) -> str:
+    """A chat of so many exchanges, folded on the way as `engine` compresses; its session id."""
     rng = random.Random(turns)
     session = engine.sessions.create(f"{turns} turns")
     for number in range(turns):
@@ -70,6 +51,21 @@ def _construct(engine: Engine, turns: int) -> str:
         if number % _FOLD_EVERY == _FOLD_EVERY - 1:
             engine.idle(session.id, prefill=False)
     return session.id
+
+
+def measure(engine: Engine, session_id: str, runs: int) -> dict[str, Any]:
+    """Medians of so many questions in one chat, each after its idle work. The engine's settings, as `planned`
+    gives them, say how it compresses."""
+    found = []
+    for run in range(runs):
+        engine.idle(session_id)
+        found.append(ask(engine, session_id, run))
+    return {
+        "compression": engine.settings.chat.compression,
+        "ttft_ms": round(statistics.median(one.seconds for one in found) * 1000, 1),
+        "prompt_tokens": round(statistics.median(one.usage.prompt_tokens for one in found)),
+        "cached_tokens": round(statistics.median(one.usage.cached_tokens for one in found)),
+    }
 
 
 def ask(engine: Engine, session_id: str, run: int) -> First:

@@ -1,136 +1,64 @@
-"""A whole bench: what is measured, in which order, in a home of its own that is gone afterwards."""
+"""A whole bench, in a home of its own that is gone afterwards."""
 
 import platform
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
-from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from knowledge.progress import Progress
-from persona import gates, machine, models, paths
-from persona.backends.base import Backend
+from persona import machine, models, paths
 from persona.backends.cores import physical_cores
-from persona.chat.card import PersonaCard
-from persona.chat.engine import Engine
-from persona.chat.opening import put_together
+from persona.backends.describe import describe, opened_context
+from persona.backends.gguf_header import read_header
+from persona.chat.opening import LazyBackend
 from persona.chat.store import SessionStore
-from persona.config import Compression, Settings
+from persona.config import Settings
 from persona.errors import ModelError
-from persona.lab.bench import archives, first_token, overhead, random_model, speed, talk
-from persona.lab.bench.forecast import Forecast, Work
-
-if TYPE_CHECKING:
-    from knowledge.memory import MemoryStore
+from persona.lab.bench import random_model
+from persona.lab.bench.forecast import Forecast
+from persona.lab.bench.stages import Bench, Plan
 
 Report = Callable[[Progress], None]
 
-_SPEED, _FIRST, _TURNS = "reading and writing", "first words", "turns beside the bare engine"
 
-# For the time left. Tokens: of an exchange of a made-up chat, of the longest prompt (whole, compressed), of
-# what changes every turn, of a turn with memories. Seconds: to open a model, and of a search.
-_AN_EXCHANGE, _ALL, _SHOWN, _TAIL, _A_TURN = 190, 5_100, 1_000, 40, 700
-_OPENED, _SEARCH = 5.0, 0.05
+def run(plan: Plan, settings: Settings, report: Report, found: dict[str, Any]) -> None:
+    """Measure, and fill `found`: the document of `bench --json`.
 
-COMPRESSIONS: tuple[Compression, ...] = ("off", "extractive")
-_CARD = PersonaCard(talk.OWNER, f"Name: {talk.OWNER}\nStyle: short messages, mostly lower case")
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What to measure. shape: of the random model, unless `model` names one that is here.
-
-    runs: of each figure, of which the median is told. tokens: of each reply. turns: lengths of history.
-    archives: sizes in messages; the last one is the archive that turns remember from.
+    Each figure is there as soon as it is known, so that what is interrupted leaves what it did; `unfinished`
+    then names the stage that was. Raises ModelError for a model that is not in this process.
     """
+    from knowledge.memory import MemoryStore
 
-    model: str | None = None
-    shape: str = "0.6b"
-    runs: int = 3
-    tokens: int = 128
-    turns: tuple[int, ...] = (5, 200)
-    archives: tuple[int, ...] = (1_000, 4_000)
-
-
-def run(plan: Plan, settings: Settings, report: Report) -> dict[str, Any]:
-    """Measure; the document of `bench --json`. Raises ModelError for a model that is not in this process."""
-    path = _model(plan, report)
+    stages: list[dict[str, Any]] = []
+    path = _model(plan, report, stages)
     settings = settings.model_copy(
         update={"model": settings.model.model_copy(update={"name": str(path)})},
     )
+    found.update(_about(plan, path, settings), stages=stages)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="persona-bench-")))
-        sizes, retrieval = sorted(set(plan.archives)), []
-        forecast = Forecast(_stages(plan, sizes), path.stat().st_size, report)
-        for size in sizes:
-            archives.make(folder / "archive", size, forecast)
-            with _memory(folder / "archive") as memory:
-                retrieval.append(archives.measure(memory, size))
-        memory = stack.enter_context(_memory(folder / "archive"))
-        backend = stack.enter_context(_closing(models.open_backend(settings.model)))
-        sessions = stack.enter_context(_closing(SessionStore(folder / "sessions.sqlite3")))
-
-        def engine(compression: Compression) -> Engine:
-            chat = settings.chat.model_copy(update={"compression": compression})
-            over = settings.model_copy(update={"chat": chat})
-            return put_together(over, memory=memory, sessions=sessions, backend=backend, card=_CARD)
-
-        usual = engine(settings.chat.compression)
-        counted = _Counted(forecast, _SPEED, plan.runs)
-        found: dict[str, Any] = speed.measure(usual, plan.runs, plan.tokens, counted)
-        forecast.found(found["prefill_tps"], found["decode_tps"])
-        rows = _first_tokens([engine(how) for how in COMPRESSIONS], plan, forecast)
-        # one whole turn with memories: what a chat holds at once stands in the peak
-        overhead.turn(usual, talk.question(sizes[-1], 0), 4)
-        found["peak_mb"] = machine.peak_memory_mb()
-        counted = _Counted(forecast, _TURNS, plan.runs)
-        questions = [talk.question(sizes[-1], number) for number in range(1, plan.runs + 1)]
-        found |= overhead.measure(usual, questions, plan.tokens, counted)
-        about = _about(plan, backend, settings)
-    return {
-        **about,
-        **found,
-        "grade": gates.grade(found["decode_tps"]),
-        "ttft_by_turn": rows,
-        "retrieval": retrieval,
-    }
+        memory = stack.enter_context(closing(MemoryStore(folder / "archive")))
+        sessions = stack.enter_context(closing(SessionStore(folder / "sessions.sqlite3")))
+        backend = stack.enter_context(closing(LazyBackend(lambda: models.open_backend(settings.model))))
+        steps = list(Bench(plan, settings, folder, memory, sessions, backend, found).stages())
+        forecast = Forecast({step.name: step.work for step in steps}, path.stat().st_size, report)
+        for step in steps:
+            found["unfinished"] = step.name
+            with _timed(stages, step.name):
+                step.carry_out(forecast)
+        found["unfinished"] = None
 
 
-def _first_tokens(engines: Sequence[Engine], plan: Plan, report: Report) -> list[dict[str, Any]]:
-    counted = _Counted(report, _FIRST, sum(_prompts(plan)))
-    return [
-        row
-        for engine in engines
-        for row in first_token.measure(engine, sorted(plan.turns), plan.runs, counted)
-    ]
-
-
-def _stages(plan: Plan, sizes: Sequence[int]) -> dict[str, Work]:
-    """What is still to be done after the model is there, stage by stage, in order."""
-    grown = [size - before for before, size in pairwise([0, *sizes])]
-    stages = {
-        archives.stage(size): Work(messages=more, seconds=_OPENED + archives.QUERIES * _SEARCH)
-        for size, more in zip(sizes, grown, strict=True)
-    }
-    prompts = _prompts(plan)
-    stages[_SPEED] = Work(plan.runs * speed.READ, plan.runs * plan.tokens, seconds=_OPENED)
-    stages[_FIRST] = Work(sum(prompts) + plan.runs * len(prompts) * _TAIL)
-    stages[_TURNS] = Work((2 * plan.runs + 1) * _A_TURN, 2 * plan.runs * plan.tokens, seconds=_OPENED)
-    return stages
-
-
-def _prompts(plan: Plan) -> list[int]:
-    """Tokens, about, of the prompts whose first words are timed, without compression and with it."""
-    return [min(turns * _AN_EXCHANGE, most) for most in (_ALL, _SHOWN) for turns in plan.turns]
-
-
-def _model(plan: Plan, report: Report) -> Path:
+def _model(plan: Plan, report: Report, stages: list[dict[str, Any]]) -> Path:
     if plan.model is None:
-        report(Progress(f"a random model of the shape {plan.shape}", 0, 1))
-        return random_model.ensure(plan.shape, paths.data_dir() / "bench")
+        name = f"a random model of the shape {plan.shape}"
+        report(Progress(name, 0, 1))
+        with _timed(stages, name):
+            return random_model.ensure(plan.shape, paths.data_dir() / "bench")
     if models.is_server(plan.model):
         raise ModelError(
             "a model behind a server cannot be measured here", "give a GGUF file, or leave it out"
@@ -141,13 +69,14 @@ def _model(plan: Plan, report: Report) -> Path:
     return path
 
 
-def _about(plan: Plan, backend: Backend, settings: Settings) -> dict[str, Any]:
-    """What the figures are of: they compare only where this is the same."""
-    info = backend.info
+def _about(plan: Plan, path: Path, settings: Settings) -> dict[str, Any]:
+    """What the figures are of (they compare only where this is the same), and none of them yet."""
+    header = read_header(path)
+    info = describe(header, path, opened_context(header, settings.model.context))
     return {
         "model": info.name,
         "parameters": info.parameters,
-        "model_mb": round(int(info.details.get("size_bytes", 0)) / 1e6, 1),
+        "model_mb": round(int(info.details["size_bytes"]) / 1e6, 1),
         "context": info.context,
         "threads": settings.model.threads or physical_cores(),
         "runs": plan.runs,
@@ -155,32 +84,18 @@ def _about(plan: Plan, backend: Backend, settings: Settings) -> dict[str, Any]:
         "machine": machine.in_words(),
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "measured_at": datetime.now().astimezone().isoformat(timespec="seconds"),
+        **dict.fromkeys(("prefill_tps", "decode_tps", "peak_mb", "overhead_ratio", "grade", "unfinished")),
+        "overhead": [],
+        "ttft_by_turn": [],
+        "retrieval": [],
     }
 
 
 @contextmanager
-def _memory(folder: Path) -> "Iterator[MemoryStore]":
-    from knowledge.memory import MemoryStore
-
-    with _closing(MemoryStore(folder)) as memory:
-        yield memory
-
-
-@contextmanager
-def _closing(thing: Any) -> Iterator[Any]:
+def _timed(stages: list[dict[str, Any]], name: str) -> Iterator[None]:
+    """Adds the seconds that the block took, also where it is interrupted."""
+    started = time.perf_counter()
     try:
-        yield thing
+        yield
     finally:
-        thing.close()
-
-
-class _Counted:
-    """Reports so much more done of a stage at each call."""
-
-    def __init__(self, report: Report, stage: str, total: int) -> None:
-        self._report, self._stage, self._total, self._done = report, stage, total, 0
-        report(Progress(stage, 0, total))
-
-    def __call__(self, amount: int = 1) -> None:
-        self._done = min(self._done + amount, self._total)
-        self._report(Progress(self._stage, self._done, self._total))
+        stages.append({"stage": name, "seconds": round(time.perf_counter() - started, 1)})
