@@ -7,9 +7,9 @@ from textual.app import App, SystemCommand
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from persona import paths
+from persona import config, paths
 from persona.config import Settings
-from persona.errors import SettingsError
+from persona.errors import PersonaError
 from persona.tui import commands, keys, themes
 from persona.tui.clocks import Clocks
 from persona.tui.door import Opener
@@ -42,6 +42,7 @@ class PersonaApp(App[None]):
         super().__init__()
         self.room = EngineRoom(opener)
         self.remapped: dict[str, str] = {}
+        self._given_theme = ""
         self._plain = Plain(enabled=False)
         self._first_run = first_run
         self._settings = settings
@@ -82,16 +83,16 @@ class PersonaApp(App[None]):
     def _look_as(self, settings: Settings) -> None:
         """Take theme, keys and the plain look from the settings; what is wrong in them is said."""
         look = settings.tui
-        try:
-            for theme in themes.read(paths.config_file().parent / "themes"):
-                self.register_theme(theme)
-        except SettingsError as error:
+        own, broken = themes.read(paths.config_file().parent / "themes")
+        for theme in own:
+            self.register_theme(theme)
+        for error in broken:
             self._warn(error.message, error.hint)
-        if look.theme in self.available_themes:
-            self.theme = look.theme
-        else:
-            self.theme = themes.DEFAULT
+        found = look.theme in self.available_themes
+        if not found:
             self._warn(f"There is no theme “{look.theme}”.")
+        self._given_theme = look.theme if found else themes.DEFAULT
+        self.theme = self._given_theme
         known = {action.id for _, actions in keys.ALL for action in actions} | keys.PROMPT_IDS
         for id in look.keys.keys() - known:
             self._warn(f"There is no action “{id}” to give a key to.", "F1 names the keys")
@@ -100,6 +101,15 @@ class PersonaApp(App[None]):
         self._plain.enabled = look.plain
         self.animation_level = "none" if look.plain else "full"
         self.refresh(layout=True)
+
+    def watch_theme(self, name: str) -> None:
+        """A theme that was picked, rather than read from the settings, is kept in them."""
+        if self._given_theme not in ("", name):
+            self._given_theme = name
+            try:
+                config.set_value("tui.theme", name)
+            except PersonaError as error:
+                self._warn(error.message, error.hint)
 
     def _warn(self, title: str, hint: str = "") -> None:
         self.notify(hint or title, title=title if hint else "", severity="warning", markup=False)

@@ -341,16 +341,6 @@ async def test_keys_are_remapped_and_the_help_sheet_says_so(engine: ScriptedEngi
         assert "● thinking on" in screen_text(pilot)
 
 
-async def test_a_theme_of_ones_own_and_the_contrast_theme(engine: ScriptedEngine) -> None:
-    folder = paths.config_file().parent / "themes"
-    folder.mkdir(parents=True)
-    (folder / "mine.toml").write_text('primary = "#336699"\ndark = true\n', encoding="utf-8")
-    async with make_app(engine, settings=Settings(tui=TuiSettings(theme="mine"))).run_test() as pilot:
-        await opened(pilot)
-        assert pilot.app.theme == "mine"
-        assert "persona-contrast" in pilot.app.available_themes
-
-
 async def test_a_plain_look_has_no_frames(engine: ScriptedEngine) -> None:
     settings = Settings(tui=TuiSettings(plain=True))
     async with make_app(engine, settings=settings).run_test(size=(80, 24)) as pilot:
