@@ -177,6 +177,12 @@ class ServerSettings(_Section):
 class TrainSettings(_Section):
     """What training and its export use."""
 
+    force_cpu: bool = False
+    """Leave the GPU alone."""
+
+    max_vram_gb: float = Field(default=0, ge=0)
+    """Take no more GPU memory than this; 0 takes what there is."""
+
     converter: str = ""
     """Path of llama.cpp's `convert_hf_to_gguf.py`, for models other than Qwen3; empty looks on PATH."""
 

@@ -10,7 +10,9 @@ import click
 from persona.cli.output import emit, json_option, note, progress, say, table
 
 if TYPE_CHECKING:
+    from persona.config import TrainSettings
     from trainer.dataset.prepare import Dataset
+    from trainer.dataset.rows import Row
     from trainer.engines.base import StepReport
 
 
@@ -120,9 +122,24 @@ def prepare(
             progress=report,
             rethink=None if dry_run else thinkers.get(thinking_by),
         )
-    if not dry_run:
+    if dry_run:
+        made.report["training"] = _planned(made.train, source, settings.train)
+    else:
         making.write(folder, made)
     _show_dataset(made, None if dry_run else folder, as_json)
+
+
+def _planned(rows: "list[Row]", model: Path, settings: "TrainSettings") -> dict[str, Any]:
+    """What training on these rows would take here, by the preset that suits the model."""
+    from dataclasses import asdict
+
+    from trainer import hardware, presets
+    from trainer.estimate import estimate, parameters_of
+
+    preset = presets.suited(parameters_of(model))
+    device = hardware.detect(force_cpu=settings.force_cpu, max_vram_gb=settings.max_vram_gb)
+    found = asdict(estimate(rows, model, presets.recipe(preset), device))
+    return {"preset": preset, "device": device.name, **found}
 
 
 def _show_dataset(made: "Dataset", folder: Path | None, as_json: bool) -> None:
@@ -131,8 +148,9 @@ def _show_dataset(made: "Dataset", folder: Path | None, as_json: bool) -> None:
         emit(report)
     else:
         shown = ("train", "test", "by_category", "by_source", "thinking", "unanswerable", "redactions",
-                 "left_out", "tokens")  # fmt: skip
-        table(["what", "count"], [(name.replace("_", " "), report[name]) for name in shown])
+                 "left_out", "tokens", "training")  # fmt: skip
+        found = [(name.replace("_", " "), report[name]) for name in shown if name in report]
+        table(["what", "count"], found)
     for warning in report["warnings"]:
         note(warning)
     if folder is None:
@@ -189,7 +207,7 @@ def generate(source: Path | None, schema: Path | None, as_json: bool, **options:
 @click.option("--set", "changes", metavar="KEY=VALUE", multiple=True, help="Another value; repeats.")
 @click.option("--engine", "engine_name", type=click.Choice(["auto", "peft", "unsloth"]), default="auto")
 @click.option("--force-cpu", is_flag=True, help="Leave the GPU alone.")
-@click.option("--max-vram-gb", type=float, help="Plan for no more GPU memory than this.")
+@click.option("--max-vram-gb", type=float, help="Take no more GPU memory than this.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and what it takes.")
 @json_option
 def run(
@@ -209,18 +227,23 @@ def run(
     from persona import config
     from trainer import hardware, presets
     from trainer import run as running
+    from trainer.dataset import rows as files
     from trainer.engines import choose, processes
     from trainer.estimate import estimate, parameters_of
     from trainer.folders import dataset_dir
     from trainer.models import resolve
 
-    source = resolve(model or config.load().model.name)
+    settings = config.load()
+    source = resolve(model or settings.model.name)
     choose.require_libraries()
     preset = preset or presets.suited(parameters_of(source))
     recipe = presets.recipe(preset, changes)
     folder = data or dataset_dir()
-    device = hardware.detect(force_cpu=force_cpu, max_vram_gb=max_vram_gb)
-    planned = estimate(folder, source, recipe, device)
+    device = hardware.detect(
+        force_cpu=force_cpu or settings.train.force_cpu,
+        max_vram_gb=max_vram_gb or settings.train.max_vram_gb,
+    )
+    planned = estimate(files.read(folder / files.TRAIN), source, recipe, device)
     if dry_run:
         fits = hardware.suggest(device)
         plan = {

@@ -1,10 +1,11 @@
 """What a training will take, before it starts: memory by counting, time by the size of the work."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from persona.machine import GIB
-from trainer.dataset import rows as files
+from trainer.dataset.rows import Row
 from trainer.hardware import Device
 from trainer.recipe import Recipe
 from trainer.tokens import PromptTokens
@@ -27,10 +28,9 @@ class Estimate:
     warnings: tuple[str, ...]
 
 
-def estimate(data: Path, model: Path, recipe: Recipe, device: Device) -> Estimate:
-    """The estimate for training `model` on the data set in `data`."""
+def estimate(rows: Sequence[Row], model: Path, recipe: Recipe, device: Device) -> Estimate:
+    """The estimate for training `model` on `rows`."""
     tokens = PromptTokens(model)
-    rows = files.read(data / files.TRAIN)
     lengths = [len(tokens.prompt(row.prompt)) + tokens.text(row.reply) for row in rows]
     mean = sum(min(n, recipe.sequence) for n in lengths) / max(1, len(lengths))
     steps = min(recipe.max_steps or 10**9, recipe.epochs * -(-len(rows) // recipe.effective_batch))

@@ -37,9 +37,10 @@ class FineTuner:
         *,
         changes: Sequence[str] = (),
         force_cpu: bool = False,
+        max_vram_gb: float | None = None,
     ) -> None:
         choose.require_libraries()
-        self._device = hardware.detect(force_cpu=force_cpu)
+        self._device = hardware.detect(force_cpu=force_cpu, max_vram_gb=max_vram_gb)
         self._model = resolve(hardware.suggest(self._device).model if model == "auto" else model)
         self._preset = presets.suited(parameters_of(self._model)) if preset == "auto" else preset
         self._recipe = presets.recipe(self._preset, changes)

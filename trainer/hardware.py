@@ -30,15 +30,20 @@ class Suggestion:
 
 
 def detect(*, force_cpu: bool = False, max_vram_gb: float | None = None) -> Device:
-    """The best device PyTorch sees. max_vram_gb: pretend that it has no more."""
+    """The best device PyTorch sees. max_vram_gb: take no more of it; this process then runs out of memory
+    there, as on a smaller card."""
     import torch
 
     limit = max_vram_gb * machine.GIB if max_vram_gb else None
     if not force_cpu and torch.cuda.is_available():
         found = torch.cuda.get_device_properties(0)
         memory = int(min(found.total_memory, limit or found.total_memory))
+        if memory < found.total_memory:
+            torch.cuda.set_per_process_memory_fraction(memory / found.total_memory)
         kind: Kind = "rocm" if torch.version.hip else "cuda"
-        return Device(kind, "cuda", found.name, memory, torch.cuda.is_bf16_supported())
+        # a T4 only emulates it, many times slower than float16
+        bf16 = torch.cuda.is_bf16_supported(including_emulation=False)
+        return Device(kind, "cuda", found.name, memory, bf16)
     if not force_cpu and torch.backends.mps.is_available():
         total = machine.ram() or 0
         return Device("mps", "mps", "Apple GPU (shared memory)", int(min(total, limit or total)), False)

@@ -3,6 +3,7 @@
 import random
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,6 +73,22 @@ def test_the_ladder_keeps_the_effective_batch_and_goes_down_to_the_end(batch: in
 
 def test_force_cpu() -> None:
     assert hardware.detect(force_cpu=True).kind == "cpu"
+
+
+def test_a_card_is_taken_only_as_far_as_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or a limit would be a number in an estimate, and no smaller card could be tried on a larger one."""
+    import torch
+
+    taken: list[float] = []
+    card = SimpleNamespace(name="T4", total_memory=16 * GIB)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda n: card)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", taken.append)
+    whole = hardware.detect()
+    assert (whole.memory, whole.bf16, taken) == (16 * GIB, False, [])
+    assert hardware.detect(max_vram_gb=4).memory == 4 * GIB
+    assert taken == [0.25]
 
 
 @pytest.mark.parametrize(

@@ -203,4 +203,8 @@ def test_the_command_reports_and_a_dry_run_writes_nothing(
     assert dry.exit_code == 0
     assert report["folder"] is None
     assert report.keys() >= {"rows", "train", "test", "by_category", "by_source", "redactions", "tokens"}
+    plan = report["training"]
+    assert (plan["rows"], plan["preset"]) == (report["train"], "tiny")
+    assert plan["memory_gb"] > 0.5
+    assert plan["minutes"] > 0
     assert not (paths.data_dir() / "training" / "dataset").exists()

@@ -100,6 +100,7 @@ def fit(job: Job, model: Any, lora: Any, report: Callable[[StepReport], object])
         ddp_backend="gloo" if device.kind == "cpu" and processes.count() > 1 else None,
         ddp_find_unused_parameters=False,
         bf16=device.bf16,
+        fp16=device.kind in ("cuda", "rocm") and not device.bf16,
         gradient_checkpointing=device.kind != "cpu",
         dataloader_pin_memory=device.kind in ("cuda", "rocm"),
         logging_steps=1,
