@@ -6,7 +6,7 @@ nothing that was done.
 
 import shutil
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from persona import paths, training_sets, whole_file
 from persona.chat import card
@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     from knowledge.forgetting import Forgetting
     from knowledge.memory import MemoryStore
     from persona.chat.store import SessionStore
+
+
+class Forgetful(card.Known, Protocol):
+    """An archive as it is made to forget, which `MemoryStore` is."""
+
+    def begin_forgetting(self, plan: "Forgetting", /) -> int:
+        """Take it out, and note what else has to go; returns how many facts went."""
+        ...
+
+    def finish_forgetting(self) -> int:
+        """Leave no byte of it, and strike the note; returns how many vectors went."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,7 @@ class Forgotten:
         return asdict(self)
 
 
-def forget(memory: "MemoryStore", sessions: "SessionStore", plan: "Forgetting") -> Forgotten:
+def forget(memory: Forgetful, sessions: "SessionStore", plan: "Forgetting") -> Forgotten:
     """Forget what is planned, everywhere.
 
     Raises a PersonaError while another program holds a store; `resume` then goes on.
@@ -54,7 +66,7 @@ def resume(memory: "MemoryStore", sessions: "SessionStore") -> Forgotten | None:
     return _everywhere(memory, sessions, plan) if plan else None
 
 
-def _everywhere(memory: "MemoryStore", sessions: "SessionStore", plan: "Forgetting") -> Forgotten:
+def _everywhere(memory: Forgetful, sessions: "SessionStore", plan: "Forgetting") -> Forgotten:
     training = paths.data_dir() / "training"
     adapters = training_sets.trained_on(training, plan)
     rows = training_sets.clear(training, plan)

@@ -80,7 +80,6 @@ class Engine:
         self.sessions = sessions
         self.backend = backend
         self.settings = settings
-        self.card = card
         self.facts = FactBook(sessions)
         self._recall = ChatRecall(sessions, self.facts)
         self._manager = ConversationManager(sessions, backend, settings, card, self.facts)
@@ -89,6 +88,15 @@ class Engine:
         self._running = 0
         self._last: dict[str, TurnRequest] = {}
         self._manners: dict[tuple[str | None, str], str] = {}
+
+    @property
+    def card(self) -> PersonaCard:
+        """The persona card. One that is set is what the next prompt shows."""
+        return self._manager.card
+
+    @card.setter
+    def card(self, card: PersonaCard) -> None:
+        self._manager.card = card
 
     def turn(self, request: TurnRequest, cancel: threading.Event | None = None) -> Iterator[TurnEvent]:
         """Run one turn; work is done as the events are taken.
@@ -309,7 +317,7 @@ class Engine:
         if session_id and options.folds:
             told = self._recall.search(question, budget_tokens=room // 2 if remembers else room, cost=cost)
         if not remembers:
-            return told
+            return shown_to(self.sessions, session_id, told)
         turns = self.sessions.turns(session_id) if session_id else ()
         earlier = [t.text for t in turns if t.role == "user" and (before is None or t.number < before)]
         room -= cost(told)

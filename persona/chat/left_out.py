@@ -1,4 +1,4 @@
-"""Messages of the archive that one chat is not to be shown; every other chat still is."""
+"""Messages of the archive, and of a chat itself, that it is not to be shown; every other chat still is."""
 
 from collections.abc import Sequence
 from dataclasses import replace

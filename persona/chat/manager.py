@@ -119,7 +119,7 @@ class ConversationManager:
         self._sessions = sessions
         self._backend = backend
         self._chat = settings.chat
-        self._card = card
+        self.card = card
         self._folding = threading.Lock()
         self.counter = TokenCounter(backend)
         self.pace = Pace(settings.memory.patience_seconds)
@@ -211,8 +211,8 @@ class ConversationManager:
 
     def _scene(self, draft: Draft) -> Scene:
         return Scene(
-            name=self._card.name,
-            card=f"{self._card.text}\n{draft.manner}".strip(),
+            name=self.card.name,
+            card=f"{self.card.text}\n{draft.manner}".strip(),
             message=draft.message,
             now=draft.now,
             partner=draft.partner,

@@ -12,18 +12,18 @@ from persona.backends.base import ModelInfo, Sampling
 from persona.chat.events import PromptReady, TurnEvent, TurnRequest
 
 if TYPE_CHECKING:
-    from knowledge.people import Person
+    from pathlib import Path
+
+    from knowledge.archive_facts import ArchiveFacts
+    from knowledge.facts import Fact
+    from knowledge.forgetting import Forgetting, What
+    from knowledge.memory import IngestResult
+    from knowledge.people import Owner, Person
     from knowledge.progress import Progress
+    from persona.chat.card import PersonaCard
     from persona.chat.store import SessionStore
 
 ProgressFn = Callable[["Progress"], None]
-
-
-class _Card(Protocol):
-    @property
-    def name(self) -> str: ...
-    @property
-    def text(self) -> str: ...
 
 
 class _Loaded(Protocol):
@@ -34,7 +34,7 @@ class _Loaded(Protocol):
 
 
 class Archive(Protocol):
-    """What the twin knows, as the app reads it."""
+    """What the twin knows, as the app reads it, adds to it and has it forget."""
 
     def message(self, id: str, /) -> StoredMessage | None:
         """One message, None when there is none of that id."""
@@ -54,6 +54,45 @@ class Archive(Protocol):
         """Everyone, by how much they wrote."""
         ...
 
+    @property
+    def facts(self) -> "ArchiveFacts":
+        """What messages state."""
+        ...
+
+    def pinned_facts(self) -> "Sequence[Fact]":
+        """Those that are shown in every chat."""
+        ...
+
+    def owner(self) -> "Owner | None":
+        """Whose archive it is, None while that is not known."""
+        ...
+
+    def set_owner(self, names: Sequence[str], /) -> "Owner":
+        """Settle who the owner is. Raises ArchiveError when nobody matches."""
+        ...
+
+    def own_speech(self, limit: int | None = None, /) -> Iterator[StoredMessage]:
+        """The owner's own speech, newest first."""
+        ...
+
+    def ingest(
+        self, paths: "Sequence[Path]", /, *, me: Sequence[str] = (), progress: ProgressFn | None = None
+    ) -> "IngestResult":
+        """Import every export at or below `paths`. Raises ImportFailed."""
+        ...
+
+    def plan_forgetting(self, what: "What", value: str, /) -> "Forgetting":
+        """What forgetting would take. Raises ArchiveError when there is no such thing."""
+        ...
+
+    def begin_forgetting(self, plan: "Forgetting", /) -> int:
+        """Take it out of the archive; returns how many facts went."""
+        ...
+
+    def finish_forgetting(self) -> int:
+        """Leave no byte of it; returns how many vectors went. Raises ArchiveError."""
+        ...
+
 
 class _Context(Protocol):
     @property
@@ -65,10 +104,9 @@ class _Context(Protocol):
 class ChatEngine(Protocol):
     """The one engine, as the app sees it. Every call blocks, and is made from a worker thread."""
 
-    @property
-    def card(self) -> _Card:
-        """The persona card; its name is the twin's, its text empty while nobody is known."""
-        ...
+    card: "PersonaCard"
+    """Its name is the twin's, its text empty while nobody is known. One that is set is shown from the next
+    prompt on."""
 
     @property
     def backend(self) -> _Loaded:

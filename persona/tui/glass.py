@@ -4,7 +4,7 @@ Knows nothing of Textual.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from knowledge.text import prompt_safe
 from persona.backends.base import Usage
 from persona.chat.events import PromptReady, TurnRequest
 from persona.chat.fact_book import FactBook
+from persona.facts import Facts
 from persona.tui.door import ChatEngine
 
 if TYPE_CHECKING:
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 SENT = "sent with your last message"
 WOULD_BE_SENT = "would be sent with what you have written"
 TO_COME = "what your next message will be added to"
+
+TOLD_HERE = "told in this chat"
+PINNED = "pinned"
+REMEMBERED = "told by these memories"
+OTHERS = "told elsewhere"
 
 _CITED = re.compile(r"\(turns? ([\d ,–-]+)\)")
 
@@ -52,14 +58,14 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Glass:
-    """heading: when this prompt is sent. facts: told in this chat and in force."""
+    """heading: when this prompt is sent. facts: those in force, the newest first, by where they are met."""
 
     heading: str
     ready: PromptReady
     memories: Sequence[Memory]
     usage: Usage | None
     blocks: Sequence[Block]
-    facts: Sequence[Fact] = ()
+    facts: Mapping[str, Sequence[Fact]]
 
     @property
     def around(self) -> int:
@@ -76,9 +82,23 @@ def look(engine: ChatEngine, request: TurnRequest, sent: Sent | None) -> Glass:
         ready, memories = engine.preview(request)
         usage = None
     blocks = _blocks(engine, request, ready) if request.session_id and request.compression else ()
-    told = FactBook(engine.sessions).told(request.session_id) if request.session_id else []
-    facts = [fact for fact in told if fact.superseded_by is None]
-    return Glass(heading, ready, memories, usage, blocks, facts)
+    return Glass(heading, ready, memories, usage, blocks, _facts(engine, request.session_id, memories))
+
+
+def _facts(
+    engine: ChatEngine, session_id: str | None, memories: Sequence[Memory]
+) -> Mapping[str, Sequence[Fact]]:
+    here = FactBook(engine.sessions).told(session_id) if session_id else []
+    shown = {m.id for m in memories} | {n.id for m in memories for n in (*m.before, *m.after)}
+    found: dict[str, list[Fact]] = {place: [] for place in (TOLD_HERE, PINNED, REMEMBERED, OTHERS)}
+    # in force here, whatever another chat was told since: so they are served
+    found[TOLD_HERE] = [fact for fact in here if fact.superseded_by is None]
+    known = {fact.id for fact in here}
+    for fact in reversed(Facts(engine.memory, engine.sessions).told()):
+        if fact.superseded_by is None and fact.id not in known:
+            remembered = not shown.isdisjoint(fact.sources)
+            found[PINNED if fact.pinned else REMEMBERED if remembered else OTHERS].append(fact)
+    return found
 
 
 def cited(text: str, first: int, last: int) -> list[int]:

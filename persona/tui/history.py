@@ -10,6 +10,7 @@ from textual.widget import Widget
 from knowledge.records import Memory
 from persona.tui import quoting
 from persona.tui.door import ChatEngine
+from persona.tui.origins import Origins
 from persona.tui.widgets.messages import Quoted, TwinMessage, UserMessage
 
 if TYPE_CHECKING:
@@ -79,10 +80,11 @@ def _asker(turn: "Turn") -> str:
 
 
 def recall(engine: ChatEngine, refs: "Sequence[MemoryRef]") -> list[Memory]:
-    """The memories a stored reply was given, read from the archive; forgotten ones are left out."""
+    """The memories a stored reply was given, as they read now; forgotten ones are left out."""
+    origins = Origins(engine)
     found = []
     for ref in refs:
-        message = engine.memory.message(ref.id)
+        message = origins.message(ref.id)
         if message is not None:
             found.append(
                 Memory(

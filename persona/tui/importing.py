@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from knowledge.progress import Progress
 from persona import paths
@@ -11,7 +11,7 @@ from persona.tui.door import Archive
 from persona.tui.first_run_import import Stopped
 
 if TYPE_CHECKING:
-    from knowledge.memory import IngestResult, MemoryStore
+    from knowledge.memory import IngestResult
     from knowledge.people import Owner
 
 
@@ -19,7 +19,7 @@ class Importer:
     """As `first_run_import` reads, but into an archive that is open. Calls block."""
 
     def __init__(self, memory: Archive) -> None:
-        self._memory = cast("MemoryStore", memory)
+        self._memory = memory
 
     def read(
         self,

@@ -124,7 +124,7 @@ FACT_ACTIONS: tuple[Action, ...] = (
 
 MEMORY_ACTIONS: tuple[Action, ...] = (
     Action("memory.out", "x", "care('leave_out')", "Leave out of this chat", "others find it", "Leave out"),
-    Action("memory.forget", "f", "care('forget_message')", "Forget", "everywhere, for good", "Forget"),
+    Action("memory.forget", "f", "care('forget_memory')", "Forget", "everywhere, for good", "Forget"),
 )
 
 COMPARE_ACTIONS: tuple[Action, ...] = (

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 
+from knowledge.facts import Fact
 from knowledge.people import Person
 from knowledge.progress import Progress
 from knowledge.records import Memory, StoredMessage
@@ -68,6 +69,7 @@ class Archive:
     known: list[Person] = field(default_factory=list)
     heard: dict[str, list[StoredMessage]] = field(default_factory=dict)
     """What each of them wrote."""
+    known_facts: list[Fact] = field(default_factory=list)
 
     def around(self, id: str, before: int = 2, after: int = 2) -> list[StoredMessage]:
         return list(self.stored.values()) if id in self.stored else []
@@ -84,6 +86,16 @@ class Archive:
 
     def message(self, id: str) -> StoredMessage | None:
         return self.stored.get(id)
+
+    @property
+    def facts(self) -> SimpleNamespace:
+        return SimpleNamespace(told=lambda: self.known_facts, get=lambda id: None)
+
+    def pinned_facts(self) -> list[Fact]:
+        return []
+
+    def owner(self) -> None:
+        return None
 
 
 Said = str | ThinkingDelta | PersonaError | BaseException

@@ -94,7 +94,7 @@ async def test_a_memory_shows_the_conversation_around_it(engine: ScriptedEngine)
         await wait_until(pilot, lambda: "where are you these days?" in screen_text(pilot))
         assert "words: moved, porto; meaning 0.52" in screen_text(pilot)
         second.opened = True
-        await wait_until(pilot, lambda: "no longer in the archive" in screen_text(pilot))
+        await wait_until(pilot, lambda: "no longer there" in screen_text(pilot))
 
 
 def talked(engine: ScriptedEngine, *said: tuple[str, str]) -> tuple[str, list[Turn]]:

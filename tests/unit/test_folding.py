@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from knowledge.facts import LIKELY
 from persona.backends.base import Prompt
 from persona.chat.events import PromptReady, TurnRequest
+from persona.chat.left_out import leave_out
 from persona.chat.lines import by_number, grounded, parse
 from persona.chat.recall import Question
 from persona.chat.store import Summary
@@ -281,6 +282,17 @@ def test_what_was_told_is_found_by_the_question_with_the_archive_on_and_off(
     assert {m.source for m in done.memories} == {"this chat"}
     assert "[1] 21 November 2026, user, this chat: " in prompt.messages[-1].content
     assert bool(house.shelf.asked) is remember
+
+
+def test_what_is_left_out_of_a_chat_is_not_served_with_the_archive_off_either(house: House) -> None:
+    session_id = house.say("By the way, I moved to Graz.", memory=False).session_id
+    for n in range(60):
+        house.say(f"My friend number {n} is called Person{n}.", session_id=session_id, memory=False)
+        house.engine.idle(session_id)
+    asked = "Which town do I live in?"
+    [served] = house.say(asked, session_id=session_id, memory=False).memories
+    leave_out(house.sessions, session_id, served.id)
+    assert house.say(asked, session_id=session_id, memory=False).memories == ()
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """The chat: what it is made of, how it opens, which conversation it shows."""
 
 from collections.abc import Sequence
-from functools import partial
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.widgets import Footer, OptionList, TextArea
@@ -18,6 +18,9 @@ from persona.tui.widgets.prompt import Prompt
 from persona.tui.widgets.slash import Offer, SlashMenu
 from persona.tui.widgets.status import StatusBar
 from persona.tui.widgets.welcome import OpeningProgress, Questions, Welcome
+
+if TYPE_CHECKING:
+    from persona.tui.glass import Glass
 
 
 class ChatScreen(DoorsScreen):
@@ -151,6 +154,7 @@ class ChatScreen(DoorsScreen):
             return
         from persona.tui.care import Care
         from persona.tui.glass import Sent, look
+        from persona.tui.origins import Origins
         from persona.tui.screens.glass import GlassScreen
 
         said, text = self._said, self._prompt.text.strip()
@@ -160,13 +164,17 @@ class ChatScreen(DoorsScreen):
         elif self._talk is not None:
             self.notify("The prompt is still being made.", markup=False)
             return
-        self.app.push_screen(
-            GlassScreen(
-                partial(look, engine, self._request(text), sent),
-                engine.memory.around,
-                Care(engine, self._session_id),
-            )
-        )
+        care, request = Care(engine, self._session_id), self._request(text)
+
+        def load() -> "Glass":
+            # what was sent holds what was forgotten since
+            return look(engine, request, None if care.forgot else sent)
+
+        def looked(_: None) -> None:
+            if care.forgot and self._talk is None:
+                self._leave_for(request.session_id)
+
+        self.app.push_screen(GlassScreen(load, Origins(engine).around, care), looked)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer in the footer only what can be done now."""

@@ -14,19 +14,19 @@ from persona.backends.base import Usage
 from persona.tui import keys
 from persona.tui.calls import in_thread
 from persona.tui.care import Care
-from persona.tui.glass import Glass
+from persona.tui.glass import TOLD_HERE, Glass
 from persona.tui.screens.confirm import ConfirmScreen
 from persona.tui.screens.help import HelpScreen
 from persona.tui.screens.line import LineScreen
 from persona.tui.widgets.fold import Fold
-from persona.tui.widgets.glass import Around, Remembered, Summarised, Text, Told
+from persona.tui.widgets.glass import Around, Remembered, Summarised, Text, told
 
 _BAR = 24
 _QUIET = "$foreground 60%"
 
 
 class GlassScreen(ModalScreen[None]):
-    """load: gives what is to be seen, in a worker thread. around: the messages beside an archived one.
+    """load: gives what is to be seen, in a worker thread. around: what was said beside a memory.
     care: looks after what is seen."""
 
     ACTIONS = keys.GLASS_ACTIONS
@@ -82,9 +82,10 @@ class GlassScreen(ModalScreen[None]):
         if glass.memories:
             yield _heading("memories, best first")
             yield from (Remembered(m, self._around) for m in glass.memories)
-        if glass.facts:
-            yield _heading("facts told in this chat")
-            yield from (Told(f) for f in glass.facts)
+        for place, facts in glass.facts.items():
+            if facts:
+                yield _heading(f"facts {place}")
+                yield from told(facts, here=place == TOLD_HERE)
         if glass.blocks:
             yield _heading("summaries, down to the turns")
             yield from (Summarised(b) for b in glass.blocks)
@@ -110,24 +111,27 @@ class GlassScreen(ModalScreen[None]):
         if old is not None:
             self.app.push_screen(LineScreen("what holds instead", old), corrected)
 
-    def action_forget_fact(self, fact_id: str) -> None:
+    async def action_forget_fact(self, fact_id: str) -> None:
         """Take a fact away for good."""
-        self._forget(partial(self._care.forget_fact, fact_id), "this fact and the sentence that tells it")
+        what = await in_thread(self, self._care.fact_goes_with, fact_id)
+        self._forget(partial(self._care.forget_fact, fact_id), what)
 
-    async def action_leave_out(self, message_id: str) -> None:
+    async def action_leave_out(self, memory_id: str) -> None:
         """Show this chat a memory no more."""
-        await self._cared(await in_thread(self, self._care.leave_out, message_id))
+        await self._cared(await in_thread(self, self._care.leave_out, memory_id))
 
-    def action_forget_message(self, message_id: str) -> None:
-        """Take a message out of every store for good."""
-        self._forget(partial(self._care.forget_message, message_id), "this message, in every store")
+    async def action_forget_memory(self, memory_id: str) -> None:
+        """Take a memory out of every store for good."""
+        what = await in_thread(self, self._care.memory_goes_with, memory_id)
+        self._forget(partial(self._care.forget_memory, memory_id), what)
 
-    def _forget(self, forget: Callable[[], str], what: str) -> None:
+    def _forget(self, forget: Callable[[], str], what: str | None) -> None:
         async def sure(yes: bool | None) -> None:
             if yes:
                 await self._cared(await in_thread(self, forget))
 
-        self.app.push_screen(ConfirmScreen(f"Forget {what}, for good?"), sure)
+        if what is not None:
+            self.app.push_screen(ConfirmScreen(f"Forget {what}, for good?"), sure)
 
     async def _cared(self, said: str | None) -> None:
         """Say what was done, and show things as they are now."""

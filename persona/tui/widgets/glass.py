@@ -20,6 +20,9 @@ from persona.tui.widgets.memories import GONE, describe
 AROUND = 3
 """Messages shown before and after a memory."""
 
+LISTED = 12
+"""Facts of one kind shown at once."""
+
 _QUIET = "$foreground 60%"
 
 Around = Callable[[str, int, int], Sequence[StoredMessage]]
@@ -37,7 +40,7 @@ class Text(Fold):
 
 
 class Remembered(Fold):
-    """A memory: its place in the archive, why it was chosen, its words, and what was said around it."""
+    """A memory: where it is from, why it was chosen, its words, and what was said around it."""
 
     BINDINGS = keys.bindings(keys.MEMORY_ACTIONS)
 
@@ -53,7 +56,7 @@ class Remembered(Fold):
         id = self._memory.id
         can = links(
             ("leave out of this chat", f"screen.leave_out({id!r})"),
-            ("forget", f"screen.forget_message({id!r})"),
+            ("forget", f"screen.forget_memory({id!r})"),
         )
         return [Static(describe(self._memory), classes="verbatim", markup=False), Static(can)]
 
@@ -78,32 +81,59 @@ class Remembered(Fold):
 
 
 class Told(Fold):
-    """A fact: what it says, when it was told, and what can be done about it."""
+    """A fact: what it says, where and when it was told, and what can be done about it.
+
+    here: whether in this chat.
+    """
 
     BINDINGS = keys.bindings(keys.FACT_ACTIONS)
 
-    def __init__(self, fact: Fact) -> None:
-        mark = "pinned · " if fact.pinned else ""
-        corrected = "corrected · " if fact.corrects else ""
+    def __init__(self, fact: Fact, *, here: bool) -> None:
+        marks = [mark for mark, on in (("pinned", fact.pinned), ("corrected", fact.corrects)) if on]
+        said = f"{fact.subject}: {fact.dated}" if fact.subject else fact.dated
+        place = f"turn {fact.number}" if here else "another chat" if fact.session_id else "the archive"
         when = day(fact.told_at.astimezone())
-        super().__init__(one_line(printable(f"{mark}{corrected}{fact.dated} · turn {fact.number}, {when}")))
+        super().__init__(one_line(printable(" · ".join([*marks, said, f"{place}, {when}"]))))
         self._fact = fact
 
     def compose_contents(self) -> Sequence[Widget]:
         id = self._fact.id
         return [
+            *(Static(printable(quote), classes="verbatim", markup=False) for quote in self._fact.quotes),
             Static(
                 links(
                     ("unpin" if self._fact.pinned else "pin", f"screen.pin({id!r})"),
                     ("correct", f"screen.correct({id!r})"),
                     ("forget", f"screen.forget_fact({id!r})"),
                 )
-            )
+            ),
         ]
 
     async def action_care(self, action: str) -> None:
         """What a key on this fact does."""
         await self.screen.run_action(f"screen.{action}({self._fact.id!r})")
+
+
+class MoreFacts(Fold):
+    """Facts that are listed only once they are wanted."""
+
+    def __init__(self, facts: Sequence[Fact], *, here: bool) -> None:
+        super().__init__(f"{len(facts):,} more")
+        self._facts: Sequence[Fact] | None = facts
+        self._here = here
+
+    def watch_opened(self) -> None:
+        super().watch_opened()
+        if self.opened and self._facts is not None:
+            facts, self._facts = self._facts, None
+            self.contents.mount_all(told(facts, here=self._here))
+
+
+def told(facts: Sequence[Fact], *, here: bool) -> list[Widget]:
+    """The first of `facts`, and the rest behind a fold: an archive tells thousands."""
+    rest = facts[LISTED:]
+    more = [MoreFacts(rest, here=here)] if rest else []
+    return [*(Told(fact, here=here) for fact in facts[:LISTED]), *more]
 
 
 class Summarised(Fold):

@@ -11,7 +11,7 @@ from knowledge.text import one_line, printable
 from persona.chat.layout import ME, day
 from persona.tui.widgets.fold import Fold
 
-GONE = "no longer in the archive"
+GONE = "no longer there"
 
 
 class MemoryList(Fold):
