@@ -29,6 +29,9 @@ WINDOW_FULL, WINDOW_KEPT = 0.9, 0.6
 """Without compression: shares of the history budget above which, and down to which, the oldest turns
 are dropped from the prompt; what is above is room for the message."""
 
+_LONG_TO_SAY = datetime(2026, 9, 30, 23, 58)
+"""A Wednesday in September: hardly any time takes more tokens."""
+
 _LEAST_TURN_TOKENS = 24
 """A turn is not shown cut to less than this: it would say nothing."""
 
@@ -221,17 +224,24 @@ class ConversationManager:
         )
 
     def _budget(self, draft: Draft, bare: Scene) -> Budget:
-        info = self._backend.info
-        memory = readable(info, draft.memory_tokens)
-        whole = share(
-            window_of(info),
-            base=self.counter.prompt(build(bare)),
-            reply=draft.reply_tokens,
-            memory=memory,
-            style=draft.style_tokens,
-            read=self.pace.affords(memory + draft.style_tokens),
-        )
+        read = self.pace.affords(self._wanted(draft))
+        whole = self._shared(draft, self.counter.prompt(build(bare)), read)
         return whole if draft.compression == "off" else replace(whole, most_history=self._chat.history_tokens)
+
+    def _wanted(self, draft: Draft) -> int:
+        """Tokens of memories and examples of style, on a machine that reads them all in time."""
+        return readable(self._backend.info, draft.memory_tokens) + draft.style_tokens
+
+    def _shared(self, draft: Draft, base: int, read: int) -> Budget:
+        info = self._backend.info
+        return share(
+            window_of(info),
+            base=base,
+            reply=draft.reply_tokens,
+            memory=readable(info, draft.memory_tokens),
+            style=draft.style_tokens,
+            read=read,
+        )
 
     def _history(self, draft: Draft) -> list[Exchange]:
         turns = self._sessions.turns(draft.session_id) if draft.session_id else ()
@@ -264,19 +274,27 @@ class ConversationManager:
         """The turns shown when nothing is folded: as many of the newest as fit.
 
         The oldest are dropped in batches, for a window that moved with every turn would keep no
-        prefix. Where the batches fell is worked out anew each time, against the budget without a
-        message, and so is the same in every process.
+        prefix. Where the batches fell is worked out anew each time, from what every prompt of the chat
+        has in common: so it is the same in every process, and for a message as for the prefill before it.
         """
-        usual = self._budget(draft, replace(bare, message="")).history
+        room = self._usual_room(draft, bare)
         history = self._history(draft)
-        first, held = 0, 0
-        for last, exchange in enumerate(history):
-            held += self._cost(exchange)
-            if held > WINDOW_FULL * usual:
-                while first < last and held > WINDOW_KEPT * usual:
-                    held -= self._cost(history[first])
+        costs = [self._cost(exchange) for exchange in history]
+        asked = [self.counter.turn(exchange.user.id, exchange.user.text) for exchange in history]
+        first = 0
+        for last, message in enumerate([*asked, self.counter.text(bare.message or "")]):
+            held = sum(costs[first:last])
+            if held > WINDOW_FULL * room or held + message > room:
+                kept = min(WINDOW_KEPT * room, room - message)
+                while first + 1 < last and held > kept:
+                    held -= costs[first]
                     first += 1
         return self._newest_within(history[first:], budget.history)
+
+    def _usual_room(self, draft: Draft, bare: Scene) -> int:
+        """Tokens for the history beside a message of no words: none that change with the time or the pace."""
+        base = self.counter.prompt(build(replace(bare, message="", now=_LONG_TO_SAY)))
+        return self._shared(draft, base, self._wanted(draft)).history
 
     def _newest_within(self, history: Sequence[Exchange], room: int) -> list[HistoryTurn]:
         shown: list[HistoryTurn] = []
