@@ -133,7 +133,8 @@ class SessionStore:
     # Drafts
 
     def draft(self, session_id: str | None) -> str:
-        """What was written in a chat and not sent; None is the chat that is not begun yet."""
+        """What was written in a chat and not sent; None is the chat that is not begun yet, any other name a
+        place where one writes outside of chats."""
         rows = self.rows("SELECT text FROM drafts WHERE session = ?", (session_id or "",))
         return str(rows[0]["text"]) if rows else ""
 

@@ -1,7 +1,7 @@
 """The app itself: themes, keys, the one screen, the palette. What it does is in the modules beside it."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
@@ -18,13 +18,16 @@ from persona.tui.plain import Plain
 from persona.tui.room import EngineRoom
 from persona.tui.screens.chat import ChatScreen
 
+if TYPE_CHECKING:
+    from persona.chat.store import SessionStore
+
 
 class PersonaApp(App[None]):
     """A chat with a twin.
 
     opener: opens the engine, in a worker thread and only after the first paint.
     questions: offered in an empty chat. session_id: the chat to resume, or LATEST. clocks: for tests.
-    first_run: leads to the chat first.
+    first_run: leads to the chat first. sessions: opens the chats for what is written, those of this home.
     """
 
     TITLE = "Persona"
@@ -40,7 +43,8 @@ class PersonaApp(App[None]):
         first_run: FirstRun | None = None,
     ) -> None:
         super().__init__()
-        self.room = EngineRoom(opener)
+        sessions: "Callable[[], SessionStore] | None" = None,
+        self.room = EngineRoom(opener, sessions)
         self.remapped: dict[str, str] = {}
         self._given_theme = ""
         self._plain = Plain(enabled=False)

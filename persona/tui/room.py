@@ -16,13 +16,14 @@ from textual.message import Message
 from persona.config import ModelSettings
 from persona.errors import PersonaError
 from persona.tui.door import ChatEngine, Opener, ProgressFn
+from persona.tui.drafts import Drafts
 from persona.tui.feed import as_persona_error
 
 if TYPE_CHECKING:
     from knowledge.progress import Progress
     from persona.chat.channels import Channel
     from persona.chat.engine import Engine
-    from persona.chat.store import Session, Turn
+    from persona.chat.store import Session, SessionStore, Turn
 
 LATEST = "latest"
 """In place of a chat's id: the one used last, or a new one where there is none."""
@@ -51,6 +52,14 @@ class Past:
     draft: str = ""
     at: str | None = None
     channel: "Channel | None" = None
+
+
+class DraftRead(Message):
+    """What was written and not sent in the chat that is about to be opened; it is there before the engine."""
+
+    def __init__(self, session_id: str | None, text: str) -> None:
+        super().__init__()
+        self.session_id, self.text = session_id, text
 
 
 class Opened(Message):
@@ -106,10 +115,11 @@ class _Left(BaseException):
 
 
 class EngineRoom:
-    """One engine for the life of the app."""
+    """One engine for the life of the app, and what is written for it. sessions: opens the chats."""
 
-    def __init__(self, opener: Opener) -> None:
+    def __init__(self, opener: Opener, sessions: "Callable[[], SessionStore] | None" = None) -> None:
         self.engine: ChatEngine | None = None
+        self.drafts = Drafts(sessions or _open_sessions)
         self._opener = opener
         self._leaving = threading.Event()
         self._hushed = threading.Event()
@@ -159,9 +169,10 @@ class EngineRoom:
     ) -> None:
         """Open the engine and the chat to resume, then be `idle`.
 
-        Posts Progressed, then Opened or OpeningFailed.
+        Posts DraftRead and Progressed, then Opened or OpeningFailed.
         """
         try:
+            post(self._last_written(session_id))
             engine = self._loaded(self._reporter(post))
             import persona.tui.widgets.markdown  # noqa: F401 (the first word of a reply shall not wait for it)
         except _Left:
@@ -174,7 +185,7 @@ class EngineRoom:
         gc.freeze()
         trouble = None
         try:
-            past = _past(engine, session_id)
+            past = self._past(engine, session_id)
         except Exception as error:
             past, trouble = Past(), as_persona_error(error)
         post(Opened(engine, past, trouble))
@@ -185,7 +196,7 @@ class EngineRoom:
         if self.engine is None:
             return
         try:
-            post(Resumed(_past(self.engine, session_id, at)))
+            post(Resumed(self._past(self.engine, session_id, at)))
         except Exception as error:
             post(Failed(as_persona_error(error)))
 
@@ -266,6 +277,22 @@ class EngineRoom:
             raise
         return engine
 
+    def _last_written(self, session_id: str | None) -> DraftRead:
+        """The draft to go on with; one of a chat that is not there counts for a new one."""
+        store = self.drafts.store
+        session_id = _chosen(store, session_id)
+        there = session_id if any(session.id == session_id for session in store.list()) else None
+        return DraftRead(there, self.drafts.read(there))
+
+    def _past(self, engine: ChatEngine, session_id: str | None, at: str | None = None) -> Past:
+        store = engine.sessions
+        session_id = _chosen(store, session_id)
+        draft = self.drafts.read(session_id)
+        if session_id is None:
+            return Past(draft=draft)
+        turns = store.turns(session_id, alternatives=True)
+        return Past(store.get(session_id), turns, draft, at, _channel(engine, turns))
+
     @staticmethod
     def _post_context(engine: ChatEngine, session_id: str, post: Callable[[Message], object]) -> None:
         report = engine.context(session_id)
@@ -289,15 +316,18 @@ class EngineRoom:
         return report
 
 
-def _past(engine: ChatEngine, session_id: str | None, at: str | None = None) -> Past:
-    store = engine.sessions
-    if session_id == LATEST:
-        used = store.list()
-        session_id = used[0].id if used else None
-    if session_id is None:
-        return Past(draft=store.draft(None))
-    turns = store.turns(session_id, alternatives=True)
-    return Past(store.get(session_id), turns, store.draft(session_id), at, _channel(engine, turns))
+def _open_sessions() -> "SessionStore":
+    from persona.chat.opening import open_sessions
+
+    return open_sessions()
+
+
+def _chosen(store: "SessionStore", session_id: str | None) -> str | None:
+    """The chat that is meant, None for one that is not begun yet."""
+    if session_id != LATEST:
+        return session_id
+    used = store.list()
+    return used[0].id if used else None
 
 
 def _channel(engine: ChatEngine, turns: "Sequence[Turn]") -> "Channel | None":

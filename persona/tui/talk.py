@@ -50,11 +50,6 @@ class Talk:
         self._finished = False
         status.doing = "remembering…"
 
-    @property
-    def text(self) -> str:
-        """What the user said, "" where a message is answered again."""
-        return self._asked.text if self._asked is not None else ""
-
     def stop(self) -> None:
         """Ask the engine to stop; what it said is kept."""
         self.cancel.set()

@@ -48,6 +48,7 @@ def make_app(
         questions=QUESTIONS,
         session_id=session_id,
         clocks=clocks,
+        sessions=engine.open_sessions if isinstance(engine, ScriptedEngine) else None,
     )
 
 

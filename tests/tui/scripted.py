@@ -112,7 +112,8 @@ class ScriptedEngine:
             close=lambda: None,
         )
         self.memory = Archive()
-        self.sessions = SessionStore(folder / "sessions.sqlite3")
+        self._folder = folder
+        self.sessions = self.open_sessions()
         self.memories = memories
         self.requests: list[TurnRequest] = []
         self.regenerated: list[str] = []
@@ -121,6 +122,10 @@ class ScriptedEngine:
         self.indexed = threading.Event()
         self.closed = False
         self._said: queue.Queue[Said | None] = queue.Queue()
+
+    def open_sessions(self) -> SessionStore:
+        """Its chats, for one more to read and write them."""
+        return SessionStore(self._folder / "sessions.sqlite3")
 
     def say(self, *pieces: Said) -> None:
         """Let the reply go on with these: text, thinking, or an error that breaks it off."""

@@ -23,8 +23,6 @@ class BranchingScreen(TalkingScreen):
     """The message at hand is the one whose link was clicked, else the focused one, else the last."""
 
     _clicked: Said | None = None
-    _editing: str | None = None
-    _put_aside = ""
     _questions: Sequence[str] = ()
     """What an empty chat offers to ask."""
 
@@ -65,33 +63,30 @@ class BranchingScreen(TalkingScreen):
         mine = self._at_hand(UserMessage)
         if mine is None or mine.turn_id is None or self._busy():
             return
-        if self._editing is None:
-            self._put_aside = self._prompt.text
-        self._editing = mine.turn_id
+        self._unsent.edit(mine.turn_id, mine.text, self._prompt.text)
         self._prompt.replace_with(mine.text)
         self._prompt.border_title = EDITING
         self._prompt.focus()
 
     def _leave_editing(self) -> bool:
         """Back to what was being written; whether anything was edited."""
-        if self._editing is None:
+        if self._unsent.edited is None:
             return False
-        self._editing = None
+        aside, self._unsent.edited = self._unsent.edited.aside, None
         self._prompt.border_title = ""
-        self._prompt.replace_with(self._put_aside)
+        self._prompt.replace_with(aside)
         return True
 
     async def _send_edited(self, text: str) -> None:
         """Ask `text` in place of the edited message, in a chat that begins as this one did."""
-        turn_id, aside = self._editing, self._put_aside
-        self._leave_editing()
-        past = await in_thread(self, self._before, turn_id)
-        if past is None:
-            self._prompt.replace_with(text)
+        if self._unsent.edited is None or self._not_open():
             return
-        self._drafts.note(self._session_id, aside)
-        await self._show(past)
-        await self._send(text)
+        past = await in_thread(self, self._before, self._unsent.edited.turn_id)
+        if past is not None:
+            self._leave_editing()
+            self._note_draft()
+            await self._show(past)
+            await self._send(text)
 
     def _before(self, turn_id: str) -> Past:
         """A chat that ends before this turn: a fork, or an empty one."""
@@ -100,7 +95,7 @@ class BranchingScreen(TalkingScreen):
         assert self._sessions is not None
         turn = self._sessions.turn(turn_id)
         if turn.number == self._sessions.turns(turn.session_id)[0].number:
-            return Past()
+            return Past(draft=self._drafts.read(None))
         forked = fork(self._sessions, turn.session_id, turn.number - 1)
         return Past(forked, self._sessions.turns(forked.id, alternatives=True))
 
@@ -116,9 +111,12 @@ class BranchingScreen(TalkingScreen):
         engine = self._room.engine
         if engine is None:
             return
-        self._leave_editing()
         turns = [turn for turn in past.turns if turn.active]
-        self._session_id = past.session.id if past.session else None
+        session_id = past.session.id if past.session else None
+        if session_id != self._session_id:  # else the prompt is as the user has it now
+            self._leave_editing()
+            self._session_id = session_id
+            self._prompt.replace_with(past.draft)
         self._said = None
         self._show_title(past.session.title if past.session else "")
         self._status.used = 0
@@ -126,7 +124,6 @@ class BranchingScreen(TalkingScreen):
         asked = [turn for turn in turns if turn.role == "user"]
         if asked:
             self.partner, self.channel = asked[-1].correspondent or "", past.channel
-        self._prompt.replace_with(past.draft)
         if turns:
             at = next((n for n, turn in enumerate(turns) if turn.id == past.at), None)
             await self._page.fill(self._makers().of(past.turns), at)

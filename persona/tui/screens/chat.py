@@ -72,7 +72,7 @@ class ChatScreen(DoorsScreen):
     def on_unmount(self) -> None:
         if self._talk is not None:
             self._talk.cancel.set()
-        self._write_drafts()
+        self._leave_drafts()
         self._room.leave()
 
     @property
@@ -87,10 +87,11 @@ class ChatScreen(DoorsScreen):
         if self._room.engine is None and not self._opening:
             self.notify("No model is open yet: see the message above.", severity="warning", markup=False)
             return
-        self._prompt.replace_with("")
-        if self._editing is not None:
+        if self._unsent.edited is not None:
             await self._send_edited(event.text)
-        elif self.contrast and self._room.engine is not None:
+            return
+        self._prompt.replace_with("")
+        if self.contrast and self._room.engine is not None:
             await self._compare(event.text)
         else:
             await self._send(event.text)

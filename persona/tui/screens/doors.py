@@ -10,7 +10,6 @@ from persona import config
 from persona.config import Settings
 from persona.tui import contrast
 from persona.tui.calls import in_thread
-from persona.tui.drafts import joined
 from persona.tui.screens.help import HelpScreen
 from persona.tui.screens.line import LineScreen
 from persona.tui.screens.opening import OpeningScreen
@@ -39,11 +38,6 @@ class DoorsScreen(OpeningScreen):
     def action_help(self) -> None:
         """Show the help sheet."""
         self.app.push_screen(HelpScreen())
-
-    def _not_open(self) -> bool:
-        if self._room.engine is None:
-            self.notify("That can be done as soon as the model is open.", markup=False)
-        return self._room.engine is None
 
     # Who talks to whom
 
@@ -77,14 +71,18 @@ class DoorsScreen(OpeningScreen):
         if picked is not None:
             self.channel = picked.value
 
-    def action_draft(self) -> None:
+    async def action_draft(self) -> None:
         """Draft a reply to a message from somebody."""
         if self._not_open() or self._busy() or self._room.engine is None:
             return
-        from persona.tui.screens.drafting import DraftScreen
+        from persona.tui.screens.drafting import FIELDS, DraftScreen, place
 
         self._room.hush()
-        self.app.push_screen(DraftScreen(self._room.engine, self._request(self._prompt.text)), self._drafted)
+        written = await in_thread(self, lambda: {field: self._drafts.read(place(field)) for field in FIELDS})
+        if written is not None:
+            request = self._request(self._prompt.text)
+            screen = DraftScreen(self._room.engine, request, self._drafts, written)
+            self.app.push_screen(screen, self._drafted)
 
     def _drafted(self, session_id: str | None) -> None:
         self._idle()
@@ -114,24 +112,26 @@ class DoorsScreen(OpeningScreen):
         from persona.tui.screens.compare import CompareScreen
 
         assert self._room.engine is not None
+        self._unsent.send(text)
+        self._note_draft()
         self._room.hush()
         used = self._settings
         arms = await in_thread(self, contrast.arms, self._request(text), self.contrast, used.model)
         if arms is None:
-            self._compared(text, None)
+            self._compared(None)
             return
         order, sides = contrast.blind(arms)
         screen = CompareScreen(
             self._room.engine, order, sides, beside=self._room.beside, bubbles=used.tui.bubbles
         )
-        self.app.push_screen(screen, partial(self._compared, text))
+        self.app.push_screen(screen, self._compared)
 
-    def _compared(self, text: str, session_id: str | None) -> None:
+    def _compared(self, session_id: str | None) -> None:
         if session_id is not None:
-            self._drafts.note(self._session_id, "")
+            self._unsent.sent()
             self._leave_for(session_id)
-        else:  # not stored: nobody has these words but us
-            self._prompt.replace_with(joined(text, self._prompt.text))
+        else:
+            self._give_back()
 
     # Model, sampling, settings
 

@@ -1,6 +1,7 @@
 """Drafts a reply: paste a message, read three answers in your voice, choose, change, copy."""
 
 import threading
+from collections.abc import Mapping
 from functools import partial
 
 from textual.app import ComposeResult
@@ -18,9 +19,17 @@ from persona.chat.events import TurnFinished, TurnRequest, TurnStarted
 from persona.tui import keys
 from persona.tui.calls import in_thread
 from persona.tui.door import ChatEngine
+from persona.tui.drafts import Drafts
 from persona.tui.feed import Ended, Feed, pump
 
 FLUSH_SECONDS = 0.1
+SENDER, MESSAGE, REPLY = FIELDS = ("from", "message", "reply")
+"""What is written in these is a draft, too, and there again when the screen is."""
+
+
+def place(field: str) -> str:
+    """Where the draft of a field lies."""
+    return f"drafting a reply: {field}"
 
 
 class DraftBox(VerticalScroll, can_focus=False):
@@ -60,7 +69,8 @@ class DraftBox(VerticalScroll, can_focus=False):
 class DraftScreen(ModalScreen[str | None]):
     """Dismissed with the id of the chat the drafts are in, None where none was made.
 
-    request: the options to draft with; its correspondent is the sender to begin with.
+    request: the options to draft with; its correspondent is the sender to begin with, its text the message,
+    unless something is written already. written: what is, by `place`.
     """
 
     ACTIONS = keys.DRAFT_ACTIONS
@@ -79,10 +89,13 @@ class DraftScreen(ModalScreen[str | None]):
     class FeedReady(Message):
         """Something was said."""
 
-    def __init__(self, engine: ChatEngine, request: TurnRequest) -> None:
+    def __init__(
+        self, engine: ChatEngine, request: TurnRequest, drafts: Drafts, written: Mapping[str, str]
+    ) -> None:
         super().__init__()
         self._engine = engine
         self._request = request
+        self._drafts, self._written = drafts, written
         self._cancel = threading.Event()
         self._feed: Feed | None = None
         self._flush: Timer | None = None
@@ -91,13 +104,13 @@ class DraftScreen(ModalScreen[str | None]):
         self._chosen: int | None = None
 
     def compose(self) -> ComposeResult:
-        sender = Input(
-            self._request.correspondent or "", placeholder="who sent it (may stay empty)", id="from"
-        )
+        begun = self._written[SENDER] or self._request.correspondent or ""
+        sender = Input(begun, placeholder="who sent it (may stay empty)", id=SENDER)
         sender.border_title = "from"
-        message = TextArea(self._request.text, id="message", soft_wrap=True, show_line_numbers=False)
+        pasted = self._written[MESSAGE] or self._request.text
+        message = TextArea(pasted, id=MESSAGE, soft_wrap=True, show_line_numbers=False)
         message.border_title = "the message"
-        reply = TextArea(id="reply", soft_wrap=True, show_line_numbers=False)
+        reply = TextArea(self._written[REPLY], id=REPLY, soft_wrap=True, show_line_numbers=False)
         reply.border_title = "your reply"
         yield sender
         yield message
@@ -120,6 +133,21 @@ class DraftScreen(ModalScreen[str | None]):
     @property
     def _boxes(self) -> list[DraftBox]:
         return list(self.query(DraftBox))
+    # What is written
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        drafted = "" if self._chosen is None else printable(self._made[self._chosen].text)
+        text = event.text_area.text
+        untouched = event.text_area.id == REPLY and text == drafted
+        self._note(event.text_area.id, "" if untouched else text)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        self._note(event.input.id, event.value)
+
+    def _note(self, field: str | None, text: str) -> None:
+        if field in FIELDS:
+            self._drafts.note(place(field), text)
+
 
     # Drafting
 
@@ -157,6 +185,8 @@ class DraftScreen(ModalScreen[str | None]):
             box = self._boxes[min(len(self._made), DRAFTS - 1)]
             match event:
                 case TurnStarted(session_id=session_id):
+                    self._note(SENDER, "")
+                    self._note(MESSAGE, "")
                     self._session_id = session_id
                 case TextDelta(text=text):
                     box.show(box.text + text)
@@ -183,16 +213,23 @@ class DraftScreen(ModalScreen[str | None]):
         for box in self._boxes:
             box.set_class(box.number == number, "-chosen")
         reply = self.query_one("#reply", TextArea)
-        reply.text = printable(self._made[number - 1].text)
+        drafted = printable(self._made[number - 1].text)
+        reply.replace(drafted, (0, 0), reply.document.end)  # can be undone, unlike setting it
+        reply.move_cursor(reply.document.end)
         reply.focus()
 
     async def action_keep(self) -> None:
         """Copy the reply; what was made of the draft is kept, as a preference."""
         text = self.query_one("#reply", TextArea).text.strip()
-        if self._chosen is None or not text:
+        if not text:
             self.notify("Choose a draft first: alt+1, alt+2, alt+3.", markup=False)
+        if self._chosen is None:
+            self.app.copy_to_clipboard(text)
+            self.notify("It is on the clipboard; no draft was chosen to keep it with.", markup=False)
+            return
             return
         draft = self._made[self._chosen]
+            self._note(REPLY, "")
         if await in_thread(self, keep, self._engine.sessions, draft.reply_turn_id, text) is not None:
             self.app.copy_to_clipboard(text)
             self.notify("It is on the clipboard, and kept: `persona ab tally --export FILE`.", markup=False)

@@ -1,17 +1,17 @@
 """A chat as something that is kept: its draft, its title, deleting it and bringing it back."""
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from textual.content import Content
-from textual.timer import Timer
 from textual.widgets import TextArea
 
 from knowledge.text import one_line, printable
 from persona.errors import PersonaError
 from persona.tui.basket import Basket
 from persona.tui.calls import in_thread
-from persona.tui.drafts import WRITE_SECONDS, Drafts
-from persona.tui.room import EngineRoom, Failed
+from persona.tui.drafts import Unsent, joined
+from persona.tui.room import DraftRead, EngineRoom, Failed
 from persona.tui.screens.reading import ReadingScreen
 from persona.tui.widgets.prompt import Prompt
 
@@ -31,9 +31,12 @@ class KeepingScreen(ReadingScreen):
         self._session_id: str | None = None
         self._chat_title = ""
         self._basket = Basket()
-        self._drafts = Drafts()
-        self._drafts_on = False
-        self._draft_timer: Timer | None = None
+        self._unsent = Unsent()
+        self._drafts = room.drafts
+        self._drafts.failed = lambda error: self.post_message(Failed(error))
+        self._draft_read = False
+        self._typed_before = ""
+        """What was typed before the stored draft was read, which must not be written over."""
 
     @property
     def _prompt(self) -> Prompt:
@@ -43,14 +46,15 @@ class KeepingScreen(ReadingScreen):
     def _sessions(self) -> "SessionStore | None":
         return self._room.engine.sessions if self._room.engine is not None else None
 
-    @property
-    def _unsent(self) -> str:
-        """What the user wrote in this chat and is not in the store yet."""
-        return self._prompt.text
-
     def _busy(self) -> bool:
         """Whether a reply is being written, which the user is then told."""
         return False
+
+    def _not_open(self) -> bool:
+        """Whether there is no engine yet, which the user is then told."""
+        if self._room.engine is None:
+            self.notify("That can be done as soon as the model is open.", markup=False)
+        return self._room.engine is None
 
     def _show_title(self, title: str) -> None:
         self._chat_title = one_line(printable(title))
@@ -62,23 +66,33 @@ class KeepingScreen(ReadingScreen):
         self._note_draft()
 
     def _note_draft(self) -> None:
-        """Have what is written stored soon; nothing is while the stored draft is not read yet."""
-        if self._drafts_on:
-            self._drafts.note(self._session_id, self._unsent)
-            if self._draft_timer is None:
-                self._draft_timer = self.set_timer(WRITE_SECONDS, self._keep_drafts)
+        """Have what is written stored soon."""
+        words = self._unsent.words(self._prompt.text)
+        if self._draft_read:
+            self._drafts.note(self._session_id, words)
+        else:
+            self._typed_before = words
 
-    def _keep_drafts(self) -> None:
-        self._draft_timer = None
-        self.run_worker(self._write_drafts, thread=True, group="drafts")
+    def on_draft_read(self, event: DraftRead) -> None:
+        """Go on with what was written, and with what was typed since."""
+        if self._draft_read:
+            return  # a model is opened anew; the prompt is as the user left it
+        self._draft_read = True
+        self._session_id = event.session_id
+        self._prompt.replace_with(joined(event.text, self._prompt.text))
+        self._note_draft()
 
-    def _write_drafts(self) -> None:
-        """Blocks: for a worker thread, or the very end."""
-        if self._sessions is not None:
-            try:
-                self._drafts.write(self._sessions)
-            except PersonaError as error:
-                self.post_message(Failed(error))
+    def _give_back(self) -> None:
+        """What was sent and could not be stored stands in the prompt again: nobody has these words but us."""
+        if self._unsent.sending:
+            self._prompt.replace_with(joined(self._unsent.sent(), self._prompt.text))
+
+    def _leave_drafts(self) -> None:
+        """The app closes. Blocks."""
+        with suppress(PersonaError):  # there is nobody left to tell
+            if not self._draft_read and self._typed_before:
+                self._drafts.note(None, joined(self._drafts.read(None), self._typed_before))
+        self._drafts.close()
 
     # Other chats
 
@@ -114,7 +128,6 @@ class KeepingScreen(ReadingScreen):
         self._note_draft()
 
         def work() -> None:
-            self._write_drafts()  # first: it may be the chat that is read
             self._room.resume(session_id, turn_id, self.post_message)
 
         self.run_worker(work, thread=True, group="resume", exclusive=True)

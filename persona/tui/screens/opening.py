@@ -6,7 +6,6 @@ from persona import config
 from persona.errors import PersonaError
 from persona.tui.basket import Basket
 from persona.tui.calls import in_thread
-from persona.tui.drafts import joined
 from persona.tui.room import Opened, OpeningFailed, Progressed
 from persona.tui.screens.branching import BranchingScreen
 from persona.tui.widgets.header import model_line
@@ -39,8 +38,6 @@ class OpeningScreen(BranchingScreen):
     async def _reopen(self) -> None:
         """Open model and stores anew, and this chat in them."""
         self._room.hush()
-        self._note_draft()
-        self._drafts_on = False
         self._wanted = self._session_id
         self._basket = Basket()
         self._header.model = "opening…"
@@ -48,11 +45,7 @@ class OpeningScreen(BranchingScreen):
         await self._page.add(OpeningProgress())
         hushed = self._room.quiet()
 
-        def work() -> None:
-            self._write_drafts()
-            self._room.reopen(self._wanted, hushed, self.post_message)
-
-        self._prompt.replace_with("")
+        work = partial(self._room.reopen, self._wanted, hushed, self.post_message)
         self.run_worker(work, thread=True, group="open", exclusive=True)
 
     def on_progressed(self, event: Progressed) -> None:
@@ -67,20 +60,14 @@ class OpeningScreen(BranchingScreen):
         await self.query(Notice).remove()
         if not engine.card.text:
             await self._page.add(Notice(NOTHING_KNOWN))
-        self._drafts_on = True
         if event.past.session is not None or self._wanted is not None:
-            typed = self._prompt.text
             await self._show(event.past)
-            self._prompt.replace_with(joined(event.past.draft, typed))
-        elif event.past.draft:
-            self._prompt.replace_with(joined(event.past.draft, self._prompt.text))
         for error in (event.error, self._refused):
             if error is not None:
                 await self._page.add(ErrorPanel(error))
         self._refused = None
-        if self._waiting_text is not None:
-            text, self._waiting_text = self._waiting_text, None
-            await self._send(text)
+        if self._unsent.sending:
+            await self._send(self._unsent.sent())
 
     async def on_opening_failed(self, event: OpeningFailed) -> None:
         await self.query(OpeningProgress).remove()
@@ -88,9 +75,7 @@ class OpeningScreen(BranchingScreen):
             return
         self._header.model = "no model is open"
         await self._page.add(ErrorPanel(event.error))
-        if self._waiting_text is not None:
-            self._prompt.replace_with(self._waiting_text)
-            self._waiting_text = None
+        self._give_back()
 
     async def action_retry_opening(self) -> None:
         """Try again after the engine could not be opened."""

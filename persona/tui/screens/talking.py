@@ -11,7 +11,6 @@ from persona.config import Settings
 from persona.tui import quoting
 from persona.tui.calls import in_thread
 from persona.tui.clocks import Clocks
-from persona.tui.drafts import joined
 from persona.tui.feed import pump
 from persona.tui.history import quoted
 from persona.tui.room import ContextRead, EngineRoom, Failed, Indexed
@@ -38,7 +37,6 @@ class TalkingScreen(AskingScreen):
         self._talk: Talk | None = None
         self._said: Talk | None = None
         self._flush: Timer | None = None
-        self._waiting_text: str | None = None
         self._thinking_open: dict[str | None, bool] = {}
 
     def _start_flushing(self) -> None:
@@ -49,11 +47,6 @@ class TalkingScreen(AskingScreen):
     def _status(self) -> StatusBar:
         return self.query_one(StatusBar)
 
-    @property
-    def _unsent(self) -> str:
-        sending = self._talk.text if self._talk is not None and self._talk.session_id is None else ""
-        return joined(self._waiting_text or "", sending, self._prompt.text)
-
     def _busy(self) -> bool:
         if self._talk is not None:
             self.notify("A reply is still being written. Escape stops it.", markup=False)
@@ -61,9 +54,10 @@ class TalkingScreen(AskingScreen):
 
     async def _send(self, text: str) -> None:
         """Say `text` to the twin, or as soon as there is one."""
+        self._unsent.send(text)
+        self._note_draft()
         engine = self._room.engine
         if engine is None:
-            self._waiting_text = text
             self._status.doing = "sent as soon as the model is open"
             return
         await self.query(Welcome).remove()
@@ -135,8 +129,7 @@ class TalkingScreen(AskingScreen):
             self._started(talk.session_id)
         if talk.over:
             self._talk = None
-            if talk.session_id is None:  # not stored: nobody has these words but us
-                self._prompt.replace_with(joined(talk.text, self._prompt.text))
+            self._give_back()
             if self._flush is not None:
                 self._flush.pause()
             self.refresh_bindings()
@@ -148,6 +141,7 @@ class TalkingScreen(AskingScreen):
 
     def _started(self, session_id: str | None) -> None:
         """The user's message is stored, in this chat."""
+        self._unsent.sent()
         if session_id != self._session_id:
             self._drafts.note(self._session_id, "")
             self._session_id = session_id
