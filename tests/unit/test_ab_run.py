@@ -12,7 +12,7 @@ from queued_backend import QueuedBackend
 from persona.backends.base import Prompt, Sampling
 from persona.config import ChatSettings, MemorySettings, ModelSettings, Settings
 from persona.lab import plots
-from persona.lab.ab import arms, figures, page
+from persona.lab.ab import arms, figures, intervals, page
 from persona.lab.ab.run import ArmResult, Course, begun, forget, run, unfinished
 from persona.lab.ab.script import Probe, Say, Script
 
@@ -85,6 +85,7 @@ def test_recall_tells_what_was_dropped_and_what_was_kept(tmp_path: Path, models:
     # the oracle is not asked what nothing proves
     assert (oracle["asked"], oracle["recalled"]) == (2, 2)
     assert (off["of_oracle"], extractive["of_oracle"]) == (0.5, 1.0)
+    assert (off["of_oracle_interval"], extractive["of_oracle_interval"]) == ((0.0, 1.0), (1.0, 1.0))
     assert extractive["against"]["off"]["only_here"] == 1
     totals = found["arms"]["extractive"]["totals"]
     assert totals["prompt_tokens_most"] <= totals["window"] == 400
@@ -202,6 +203,30 @@ def test_the_page_holds_everything_and_runs_nothing(tmp_path: Path, models: list
     assert "<script" not in shown
     assert "http" not in shown.replace("http-equiv", "")
     assert "friend number 12" in shown
+
+
+def test_the_page_shows_every_interval_and_arm_against_arm(tmp_path: Path, models: list[Parrot]) -> None:
+    """The cached share's interval and McNemar's test were in the JSON alone, the oracle's ratio had none."""
+    found = figures.document(
+        Course(SCRIPT, 7, START), measure(tmp_path, models, "off", "extractive", "oracle")
+    )
+    found["arms"]["off"]["totals"]["cached_share_interval"] = (0.1234, 0.5678)
+    shown = page.html(found)
+    assert "0.123–0.568" in shown
+    assert "<br><small>0.00–1.00</small>" in shown
+    row = '<td>off</td><td>extractive</td><td class="n">3</td><td class="n">0</td><td class="n">1</td>'
+    assert row in shown
+    assert "1.0000</td>" in shown
+
+
+def test_the_ratio_to_the_oracle_is_drawn_in_pairs() -> None:
+    both = [(True, True)] * 27 + [(False, True)] * 3 + [(True, False)] * 2
+    low, high = intervals.of_ratio(both) or (0.0, 0.0)
+    assert low < 29 / 30 < high
+    assert 0.8 < low < 0.9
+    assert 1.0 < high < 1.15
+    assert intervals.of_ratio([(True, False)] * 5) is None
+    assert intervals.of_ratio([]) is None
 
 
 def test_a_plot_keeps_its_points_inside() -> None:

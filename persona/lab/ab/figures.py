@@ -35,7 +35,10 @@ def _arm(result: ArmResult, results: Sequence[ArmResult]) -> dict[str, Any]:
         probes["against"] = {other.arm.name: _against(result.probes, other.probes) for other in others}
     oracle = next((r for r in results if r.arm.oracle and r is not result), None)
     if oracle and not result.arm.oracle:
-        probes["of_oracle"] = _of(result.probes, oracle.probes)
+        asked = _both(result.probes, oracle.probes)
+        best = sum(theirs for _, theirs in asked)
+        probes["of_oracle"] = round(sum(mine for mine, _ in asked) / best, 4) if best else None
+        probes["of_oracle_interval"] = intervals.of_ratio(asked)
     probes["rows"] = [asdict(p) for p in result.probes]
     return {
         "settings": result.arm.changes,
@@ -92,8 +95,7 @@ def _by_age(probes: Sequence[ProbeRow]) -> list[dict[str, Any]]:
 
 def _against(mine: Sequence[ProbeRow], theirs: Sequence[ProbeRow]) -> dict[str, Any]:
     """The same probes in two arms (McNemar, exact): those only one of them answered decide."""
-    other = {p.step: p.recalled for p in theirs}
-    both = [(p.recalled, other[p.step]) for p in mine if p.step in other]
+    both = _both(mine, theirs)
     only_mine = sum(a and not b for a, b in both)
     only_theirs = sum(b and not a for a, b in both)
     return {
@@ -104,9 +106,7 @@ def _against(mine: Sequence[ProbeRow], theirs: Sequence[ProbeRow]) -> dict[str, 
     }
 
 
-def _of(mine: Sequence[ProbeRow], oracle: Sequence[ProbeRow]) -> float | None:
-    """Recall as a share of the oracle's, over the probes that both were asked."""
-    possible = {p.step: p.recalled for p in oracle}
-    best = sum(possible.values())
-    here = sum(p.recalled for p in mine if p.step in possible)
-    return round(here / best, 4) if best else None
+def _both(mine: Sequence[ProbeRow], theirs: Sequence[ProbeRow]) -> list[tuple[bool, bool]]:
+    """Whether either recalled it, for each probe that both were asked."""
+    other = {p.step: p.recalled for p in theirs}
+    return [(p.recalled, other[p.step]) for p in mine if p.step in other]

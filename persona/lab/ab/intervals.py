@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 from math import comb
 from statistics import median
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 LEVEL = 0.95
 _DRAWS = 2000
@@ -32,8 +37,28 @@ def of_median(values: Sequence[float]) -> tuple[float, float]:
     if len(values) < 2:
         return (values[0], values[0]) if values else (0.0, 0.0)
     draws = np.random.default_rng(0).choice(np.asarray(values), (_DRAWS, len(values)))
-    low, high = np.percentile(np.median(draws, axis=1), [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
-    return round(float(low), 2), round(float(high), 2)
+    return _middle_of(np.median(draws, axis=1))
+
+
+def of_ratio(pairs: Sequence[tuple[bool, bool]]) -> tuple[float, float] | None:
+    """The percentile bootstrap interval of how many of `pairs` hold first for each that holds second, drawn
+    in pairs, the same for the same pairs; None where none holds second."""
+    import numpy as np
+
+    held = np.asarray(pairs, dtype=float).reshape(-1, 2)
+    if not held[:, 1].any():
+        return None
+    drawn = held[np.random.default_rng(0).integers(len(held), size=(_DRAWS, len(held)))].sum(axis=1)
+    drawn = drawn[drawn[:, 1] > 0]
+    return _middle_of(drawn[:, 0] / drawn[:, 1])
+
+
+def _middle_of(draws: "NDArray[np.float64]") -> tuple[float, float]:
+    """Between which the middle 95 % of `draws` lie."""
+    import numpy as np
+
+    low, high = np.percentile(draws, [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+    return round(float(low), 4), round(float(high), 4)
 
 
 def middle(values: Sequence[float]) -> float:

@@ -1,6 +1,7 @@
 """The page of a run: one self-contained HTML file that loads and runs nothing."""
 
 from collections.abc import Callable, Mapping
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ def html(found: Mapping[str, Any]) -> str:
             for rows in zip(*(arm["turns"] for arm in talking.values()), strict=True)
         ],
         names_with_turns=list(talking),
+        pairs=[
+            {"here": here, "there": there, **arms[here]["probes"]["against"][there]}
+            for here, there in combinations(arms, 2)
+            if arms[here]["probes"]["against"][there]["probes"]
+        ],
     )
 
 
