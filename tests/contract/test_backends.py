@@ -3,21 +3,18 @@
 import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
+from served import serving
 from tiny_model import write_scripted_qwen3
 
 from persona.backends.base import (
     Backend,
-    ChatMessage,
     Done,
     Event,
     Prompt,
@@ -33,7 +30,6 @@ from persona.chat.layout import HistoryTurn, Scene, build
 from persona.chat.opening import open_engine
 from persona.config import ModelSettings, Settings
 from persona.errors import ModelError
-from persona.server import run as serving
 from trainer.export.from_gguf import write_folder
 
 NOW = datetime.fromisoformat("2026-11-21T14:03:00+00:00")
@@ -56,27 +52,10 @@ def served_backend(tiny_model_path: Path, tmp_path_factory: pytest.TempPathFacto
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PERSONA_HOME", str(folder))
         engine = open_engine(settings)
-        bound = serving.listen("127.0.0.1", 0)
-    held: list[Any] = []
-    options = {"bound": bound, "token": "", "started": held.append}
-    thread = threading.Thread(
-        target=serving.serve, args=(engine, "tiny-qwen3", settings.server), kwargs=options
-    )
-    thread.start()
-    try:
-        backend = None
-        until = time.monotonic() + 60
-        while backend is None and time.monotonic() < until:
-            with suppress(ModelError):
-                opened = OpenAICompatBackend(f"http://127.0.0.1:{bound.getsockname()[1]}/v1#tiny-qwen3:bare")
-                backend = opened if opened.count_prompt(Prompt((ChatMessage("user", "x"),))) else None
-            time.sleep(0.05)
-        assert backend is not None
-        yield backend
-        backend.close()
-    finally:
-        held[0].should_exit = True
-        thread.join(30)
+    with serving(engine, "tiny-qwen3", token="") as served:
+        held = OpenAICompatBackend(f"{served.address}/v1#tiny-qwen3:bare")
+        yield held
+        held.close()
 
 
 @pytest.fixture(scope="module")
@@ -314,7 +293,7 @@ def test_json_that_would_be_cut_off_is_closed_and_says_so(backend: Backend, task
         pytest.skip("this engine has no grammars")
     how = sampling(schema=json.dumps(LOOSE), max_tokens=most, temperature=0, ignore_eos=False)
     events = run(backend, scene(task), how)
-    assert set(json.loads(text_of(events), strict=False)) == {"task", "steps", "kind", "more"}
+    assert set(json.loads(text_of(events))) == {"task", "steps", "kind", "more"}
     assert events[-1] == Done("length")
     assert usage_of(events).completion_tokens < most
 

@@ -1,23 +1,19 @@
 """`persona serve` as its clients see it: a real server, a real engine, the official client."""
 
-import http.client
 import json
 import socket
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from served import TOKEN, Served, serving
 from tiny_model import write_scripted_qwen3
 
-from persona.chat.converting import Converter
-from persona.chat.engine import Engine
 from persona.chat.opening import open_engine
 from persona.config import MemorySettings, ModelSettings, ServerSettings, Settings
 from persona.errors import SettingsError
@@ -30,34 +26,6 @@ SCHEMA = {
     "additionalProperties": False,
 }
 SAID = ["<think>", "The [1] memory", " says Porto.", "</think>", "In", " Porto", "<|im_end|>"]
-TOKEN = "a-long-enough-token"
-
-
-@dataclass
-class Running:
-    """A server under test."""
-
-    engine: Engine
-    port: int
-
-    def client(self, **options: Any) -> openai.OpenAI:
-        options = {"api_key": TOKEN, "max_retries": 0, "timeout": 60, **options}
-        return openai.OpenAI(base_url=f"http://127.0.0.1:{self.port}/v1", **options)
-
-    def ask(
-        self, method: str, path: str, body: bytes = b"", **headers: str
-    ) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        sent = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json", **headers}
-        connection.request(method, path, body, sent)
-        answer = connection.getresponse()
-        return answer.status, dict(answer.getheaders()), answer.read()
-
-    def healthy(self) -> bool:
-        try:
-            return self.ask("GET", "/health")[0] == 200
-        except OSError:
-            return False
 
 
 @pytest.fixture(scope="module")
@@ -70,35 +38,20 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 @pytest.fixture
-def server(request: pytest.FixtureRequest, scripts: dict[str, Path]) -> Iterator[Running]:
+def server(request: pytest.FixtureRequest, scripts: dict[str, Path]) -> Iterator[Served]:
     """A server of the model the test is parametrised with, on its own home."""
     kind, limits = getattr(request, "param", ("short", ServerSettings()))
     model = ModelSettings(name=str(scripts[kind]), threads=1)
     settings = Settings(model=model, memory=MemorySettings(enabled=False), server=limits)
-    engine = open_engine(settings)
-    bound = run.listen("127.0.0.1", 0)
-    held: list[Any] = []
-    running = Running(engine, bound.getsockname()[1])
-    thread = threading.Thread(
-        target=run.serve,
-        args=(engine, "tiny", limits),
-        kwargs={"bound": bound, "token": TOKEN, "converter": Converter(SCHEMA), "started": held.append},
-    )
-    thread.start()
-    until = time.monotonic() + 60
-    while not running.healthy() and time.monotonic() < until:
-        time.sleep(0.02)
-    yield running
-    held[0].should_exit = True
-    thread.join(30)
-    assert not thread.is_alive(), "the server did not end"
+    with serving(open_engine(settings), limits=limits, schema=SCHEMA) as running:
+        yield running
 
 
 def hello(text: str = "Where do you live?") -> Any:
     return [{"role": "user", "content": text}]
 
 
-def test_the_official_client_talks_and_streams(server: Running) -> None:
+def test_the_official_client_talks_and_streams(server: Served) -> None:
     with server.client() as client:
         assert [model.id for model in client.models.list()] == ["tiny", "tiny:bare"]
         reply = client.chat.completions.create(model="tiny", messages=hello())
@@ -130,7 +83,7 @@ def test_the_official_client_talks_and_streams(server: Running) -> None:
     assert chunks[-2].choices[0].finish_reason == "stop"
 
 
-def test_length_stop_and_schema_are_kept(server: Running) -> None:
+def test_length_stop_and_schema_are_kept(server: Served) -> None:
     with server.client() as client:
         cut = client.chat.completions.create(model="tiny", messages=hello(), max_tokens=2)
         assert cut.choices[0].finish_reason == "length"
@@ -147,7 +100,7 @@ def test_length_stop_and_schema_are_kept(server: Running) -> None:
 
 
 def test_a_stored_chat_takes_the_last_message_only_and_a_stateless_one_leaves_nothing(
-    server: Running,
+    server: Served,
 ) -> None:
     with server.client() as client:
         client.chat.completions.create(model="tiny", messages=hello())
@@ -169,7 +122,7 @@ def test_a_stored_chat_takes_the_last_message_only_and_a_stateless_one_leaves_no
             )
 
 
-def test_wrong_requests_get_clear_errors(server: Running) -> None:
+def test_wrong_requests_get_clear_errors(server: Served) -> None:
     with server.client(api_key="wrong") as client, pytest.raises(openai.AuthenticationError):
         client.models.list()
     assert server.ask("GET", "/health", authorization="")[0] == 200
@@ -192,16 +145,12 @@ def test_wrong_requests_get_clear_errors(server: Running) -> None:
         assert status == 200 or json.loads(answer)["error"]["message"]
 
 
-ENDLESS = {"max_tokens": 4000, "ignore_eos": True, "stream": True, "messages": hello()}
+ENDLESS = {"max_tokens": 4000, "ignore_eos": True, "messages": hello()}
 
 
 @pytest.mark.parametrize("server", [("endless", ServerSettings(queue=1, wait_seconds=0.3))], indirect=True)
-def test_a_full_queue_refuses_and_a_client_that_is_gone_frees_the_model(server: Running) -> None:
-    talking = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
-    talking.request("POST", "/v1/chat/completions", json.dumps(ENDLESS), headers)
-    answer = talking.getresponse()
-    assert answer.readline().startswith(b"data: ")
+def test_a_full_queue_refuses_and_a_client_that_is_gone_frees_the_model(server: Served) -> None:
+    talking, answer = server.streaming(**ENDLESS)
 
     with server.client() as client, ThreadPoolExecutor(4) as pool:
 
@@ -225,7 +174,7 @@ def test_a_full_queue_refuses_and_a_client_that_is_gone_frees_the_model(server: 
         assert time.monotonic() < started + 20
 
 
-def test_the_log_holds_no_words(server: Running, persona_home: Path) -> None:
+def test_the_log_holds_no_words(server: Served, persona_home: Path) -> None:
     from persona import logs, paths
 
     logs.start()
@@ -237,7 +186,7 @@ def test_the_log_holds_no_words(server: Running, persona_home: Path) -> None:
     assert "xylophone" not in said
 
 
-def figures(server: Running) -> dict[str, float]:
+def figures(server: Served) -> dict[str, float]:
     """What `GET /metrics` shows, by name and labels."""
     status, headers, body = server.ask("GET", "/metrics")
     assert status == 200
@@ -249,7 +198,7 @@ def figures(server: Running) -> dict[str, float]:
     }
 
 
-def test_metrics_count_requests_tokens_and_seconds_and_hold_no_words(server: Running) -> None:
+def test_metrics_count_requests_tokens_and_seconds_and_hold_no_words(server: Served) -> None:
     assert server.ask("GET", "/metrics", authorization="")[0] == 401
     before = figures(server)
     with server.client() as client:

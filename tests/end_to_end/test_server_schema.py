@@ -1,25 +1,20 @@
 """Requests made up from the OpenAPI document itself (schemathesis): none may end in a 5xx but 503."""
 
-import threading
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from served import TOKEN, serving
 from tiny_model import write_scripted_qwen3
 
-from persona.chat.converting import Converter
 from persona.chat.opening import open_engine
 from persona.config import MemorySettings, ModelSettings, ServerSettings, Settings
-from persona.server import run
 
 CASES = 150
-TOKEN = "a-long-enough-token"
 SCHEMA = {"type": "object", "properties": {"urgent": {"type": "boolean"}}, "required": ["urgent"]}
 
 
@@ -37,25 +32,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PERSONA_HOME", str(folder / "home"))
         engine = open_engine(configured)
-        bound = run.listen("127.0.0.1", 0)
-    held: list[Any] = []
-    options = {"bound": bound, "token": TOKEN, "converter": Converter(SCHEMA), "started": held.append}
-    thread = threading.Thread(target=run.serve, args=(engine, "tiny", limits), kwargs=options)
-    thread.start()
-    url = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    until_healthy(url)
-    yield url
-    held[0].should_exit = True
-    thread.join(30)
-
-
-def until_healthy(url: str) -> None:
-    for _ in range(600):
-        with suppress(httpx.HTTPError):
-            if httpx.get(f"{url}/health", timeout=5, trust_env=False).status_code == 200:
-                return
-        threading.Event().wait(0.05)
-    raise AssertionError("the server did not start")
+    with serving(engine, limits=limits, schema=SCHEMA) as running:
+        yield running.address
 
 
 @pytest.mark.slow
