@@ -17,6 +17,7 @@ from persona.tui.first_run import FirstRun
 from persona.tui.plain import Plain
 from persona.tui.room import EngineRoom
 from persona.tui.screens.chat import ChatScreen
+from persona.tui.widgets.header import NARROW
 
 if TYPE_CHECKING:
     from persona.chat.store import SessionStore
@@ -31,6 +32,8 @@ class PersonaApp(App[None]):
     """
 
     TITLE = "Persona"
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (NARROW, "-wide")]
+    """Classes of every screen, by its width in cells."""
 
     def __init__(
         self,
@@ -41,9 +44,9 @@ class PersonaApp(App[None]):
         session_id: str | None = None,
         clocks: Clocks | None = None,
         first_run: FirstRun | None = None,
+        sessions: "Callable[[], SessionStore] | None" = None,
     ) -> None:
         super().__init__()
-        sessions: "Callable[[], SessionStore] | None" = None,
         self.room = EngineRoom(opener, sessions)
         self.remapped: dict[str, str] = {}
         self._given_theme = ""

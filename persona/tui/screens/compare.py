@@ -89,7 +89,6 @@ class CompareScreen(ModalScreen[str | None]):
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        self.set_class(self.app.size.width < 80, "-narrow")
         self._flush = self.set_interval(FLUSH_SECONDS, lambda: self.post_message(self.FeedReady()))
         self.run_worker(partial(pump, self._both, self._feed), thread=True, group="compare")
 

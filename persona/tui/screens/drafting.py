@@ -121,7 +121,6 @@ class DraftScreen(ModalScreen[str | None]):
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        self.set_class(self.app.size.width < 80, "-narrow")
         self._flush = self.set_interval(
             FLUSH_SECONDS, lambda: self.post_message(self.FeedReady()), pause=True
         )
@@ -133,6 +132,7 @@ class DraftScreen(ModalScreen[str | None]):
     @property
     def _boxes(self) -> list[DraftBox]:
         return list(self.query(DraftBox))
+
     # What is written
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
@@ -147,7 +147,6 @@ class DraftScreen(ModalScreen[str | None]):
     def _note(self, field: str | None, text: str) -> None:
         if field in FIELDS:
             self._drafts.note(place(field), text)
-
 
     # Drafting
 
@@ -185,9 +184,9 @@ class DraftScreen(ModalScreen[str | None]):
             box = self._boxes[min(len(self._made), DRAFTS - 1)]
             match event:
                 case TurnStarted(session_id=session_id):
+                    self._session_id = session_id
                     self._note(SENDER, "")
                     self._note(MESSAGE, "")
-                    self._session_id = session_id
                 case TextDelta(text=text):
                     box.show(box.text + text)
                 case TurnFinished():
@@ -223,14 +222,14 @@ class DraftScreen(ModalScreen[str | None]):
         text = self.query_one("#reply", TextArea).text.strip()
         if not text:
             self.notify("Choose a draft first: alt+1, alt+2, alt+3.", markup=False)
+            return
         if self._chosen is None:
             self.app.copy_to_clipboard(text)
             self.notify("It is on the clipboard; no draft was chosen to keep it with.", markup=False)
             return
-            return
         draft = self._made[self._chosen]
-            self._note(REPLY, "")
         if await in_thread(self, keep, self._engine.sessions, draft.reply_turn_id, text) is not None:
+            self._note(REPLY, "")
             self.app.copy_to_clipboard(text)
             self.notify("It is on the clipboard, and kept: `persona ab tally --export FILE`.", markup=False)
 

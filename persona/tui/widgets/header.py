@@ -11,7 +11,7 @@ from knowledge.text import one_line, printable
 from persona.backends.base import ModelInfo
 
 NARROW = 80
-"""Below this many cells the switches take a line of their own."""
+"""Below this many cells a screen is narrow: what stands side by side elsewhere stands one above the other."""
 
 STARTER_NOTE = "starter model: a small reader, not a conversationalist"
 
@@ -52,17 +52,18 @@ class Switch(Static):
 
 
 class TwinHeader(Vertical):
-    """Two lines on a wide terminal, three on a narrow one."""
+    """Two lines on a wide terminal; three on a narrow one, where the switches take one of their own."""
 
+    SCOPED_CSS = False  # the screen knows how wide it is
     DEFAULT_CSS = """
     TwinHeader { dock: top; height: auto; padding: 0 1; background: $surface; }
     TwinHeader #who { height: 1; }
     TwinHeader #twin { width: auto; height: 1; text-style: bold; color: $primary; }
     TwinHeader #switches { width: 1fr; height: 1; align-horizontal: right; }
     TwinHeader #model { height: 1; color: $foreground 60%; text-overflow: ellipsis; text-wrap: nowrap; }
-    TwinHeader.-narrow #who { layout: vertical; height: 2; }
-    TwinHeader.-narrow #switches { align-horizontal: left; width: 100%; }
-    TwinHeader.-narrow Switch { margin: 0 2 0 0; }
+    .-narrow TwinHeader #who { layout: vertical; height: 2; }
+    .-narrow TwinHeader #switches { align-horizontal: left; width: 100%; }
+    .-narrow TwinHeader Switch { margin: 0 2 0 0; }
     """
 
     twin: reactive[str] = reactive("")
@@ -81,9 +82,6 @@ class TwinHeader(Vertical):
                 yield Switch("memory", "toggle_memory", "switch-memory")
                 yield Switch("compression", "cycle_compression", "switch-compression")
         yield Static(id="model", markup=False)
-
-    def on_resize(self, event: events.Resize) -> None:
-        self.set_class(event.size.width < NARROW, "-narrow")
 
     def watch_twin(self) -> None:
         """Whose twin; who the user speaks as; and what two replies are compared in."""

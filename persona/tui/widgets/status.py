@@ -5,6 +5,7 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from persona.backends.base import Usage
+from persona.tui.widgets.header import NARROW
 
 _FULL, _EMPTY = "━", "─"
 
@@ -23,7 +24,7 @@ class StatusBar(Static):
     indexing: reactive[str] = reactive("")
 
     def render(self) -> Content:
-        narrow = self.size.width < 80
+        narrow = self.size.width < NARROW
         parts = [self._meter(narrow)] if self.budget else []
         # what is going on now comes before what was: the end of the line may be cut off
         parts += [Content.styled(text, "$primary") for text in (self.doing, self.indexing) if text]
