@@ -16,8 +16,8 @@ taught; tear tore torn; tell told; think thought; throw threw thrown; understand
 woken; wear wore worn; weave wove woven; weep wept; win won; write wrote written
 """
 
-_GROUPS = [tuple(group.split()) for group in _FORMS.split(";")]
-_OF = {form: group for group in _GROUPS for form in group}
+GROUPS = [tuple(group.split()) for group in _FORMS.split(";")]
+_OF = {form: group for group in GROUPS for form in group}
 _ENDINGS = (("ing", ""), ("ing", "e"), ("s", ""), ("es", ""))
 
 

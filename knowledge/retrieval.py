@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from knowledge import lexical, rules, timewords
+from knowledge import events, lexical, rules, timewords
 from knowledge import timeline as timelines
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
@@ -75,6 +75,9 @@ FEEDBACK_FROM = 2
 
 _TAIL = 0.3
 """Share of the best score under which a match is not served."""
+
+_LOOKED_AT = 20
+"""Best matches for an event whose text is looked at."""
 
 RERANKED = 30
 """Best matches that a cross-encoder reads, where a setting names one."""
@@ -162,15 +165,51 @@ class Retriever:
         return serve(self._archive, self.timeline(), picks, budget_tokens=budget_tokens, cost=cost, most=most)
 
     def rank(self, query: str, *, now: datetime, context: Sequence[str] = ()) -> Ranking:
-        """Every candidate for `query`, without threshold and without budget."""
+        """Every candidate for `query`, without threshold and without budget.
+
+        A time told by what happened ("before I moved") is looked for first, by one more ranking.
+        """
+        reading = rules.read(self._archive, query, now)
+        return self._ranked(query, now, context, reading, self._happened(query, now, reading))
+
+    def _happened(self, query: str, now: datetime, reading: rules.Reading) -> timewords.Span | None:
+        """The time that the question tells by an event; None without one, or where nothing is good evidence
+        of it among what is said by whom it happened to."""
+        import numpy as np
+
+        if (event := events.find(query, now, reading.called)) is None:
+            return None
+        asked = rules.read(self._archive, event.told, now)
+        ranking = self._ranked(event.told, now, (), asked, None)
+        part = ranking.timeline
+        told = np.isin(part.author, list(asked.people)) if asked.people else part.own
+        # a wrong time leads astray: whatever is only like the event in meaning tells none
+        told &= ~part.asks & (ranking.covered >= STRONG_WORDS)
+        order = ranking.order[told[ranking.order]][:_LOOKED_AT]
+        said = self._archive.by_key(part.key[order].tolist())
+        happened = [not events.is_denied(said[int(key)].text, ranking.words) for key in part.key[order]]
+        order = order[happened]
+        if replace(ranking, order=order).is_weak():
+            return None
+        return event.span(said[int(part.key[order[0]])].sent_at)
+
+    def _ranked(
+        self,
+        query: str,
+        now: datetime,
+        context: Sequence[str],
+        reading: rules.Reading,
+        happened: timewords.Span | None,
+    ) -> Ranking:
         import numpy as np
 
         timeline = self.timeline()
-        reading = rules.read(self._archive, query, now)
         bare = rules.without_now(timewords.without(query, list(reading.spans)))
         earlier = context[-1] if context and _leans(bare) else ""
         if earlier and not (reading.people or reading.spans or reading.places):
             reading = rules.read(self._archive, f"{earlier} {query}", now)
+        if happened:
+            reading = replace(reading, spans=(*reading.spans, happened))
         weights = lexical.weighted(bare, [earlier])
         asked = f"{earlier} {bare}".strip()
         hits = lexical.hits(self._archive, timeline, weights)
@@ -193,6 +232,9 @@ class Retriever:
         idle = not (weights or reading.people or reading.spans or reading.you)
         timely = any(_is_of(span, part, int(p)) for span in reading.spans for p in order[:1])
         evidence = score - np.where(unseen, 0.0, WORDS - EVIDENT) * found.score
+        if happened:
+            # half of an archive was said before, or after: that is no evidence
+            timely, evidence = False, evidence - rules.timely(happened, part)
         covered, words = found.covered, found.words
         whole = f"{earlier} {query}".strip()
         return Ranking(

@@ -134,10 +134,17 @@ def apply(
     if places:
         gain[np.isin(timeline.conversation, list(places))] += NAMED_PLACE
     for span in reading.spans:
-        inside, after = within(span, timeline.sent)
-        gain[inside] += IN_TIME
-        gain[after] += SOON_AFTER
+        gain += timely(span, timeline)
     return np.asarray(score + gain)
+
+
+def timely(span: timewords.Span, timeline: "Timeline") -> "Floats":
+    """What each message of the timeline gains from when it was sent."""
+    import numpy as np
+
+    inside, after = within(span, timeline.sent)
+    gain: Floats = np.where(inside, IN_TIME, np.where(after, SOON_AFTER, 0.0))
+    return gain
 
 
 def addressed_last(archive: Archive, reading: Reading, timeline: "Timeline", score: "Floats") -> "Floats":
