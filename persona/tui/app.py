@@ -1,7 +1,7 @@
 """The app itself: themes, keys, the one screen, the palette. What it does is in the modules beside it."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from textual.app import App, SystemCommand
 from textual.filter import LineFilter
@@ -32,7 +32,10 @@ class PersonaApp(App[None]):
     """
 
     TITLE = "Persona"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (NARROW, "-wide")]
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (Textual has no ClassVar here)
+        (0, "-narrow"),
+        (NARROW, "-wide"),
+    ]
     """Classes of every screen, by its width in cells."""
 
     def __init__(
