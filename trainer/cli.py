@@ -136,8 +136,8 @@ def _planned(rows: "list[Row]", model: Path, settings: "TrainSettings") -> dict[
     from trainer import hardware, presets
     from trainer.estimate import estimate, parameters_of
 
-    preset = presets.suited(parameters_of(model))
     device = hardware.detect(force_cpu=settings.force_cpu, max_vram_gb=settings.max_vram_gb)
+    preset = hardware.suited(device, parameters_of(model))
     found = asdict(estimate(rows, model, presets.recipe(preset), device))
     return {"preset": preset, "device": device.name, **found}
 
@@ -236,13 +236,13 @@ def run(
     settings = config.load()
     source = resolve(model or settings.model.name)
     choose.require_libraries()
-    preset = preset or presets.suited(parameters_of(source))
-    recipe = presets.recipe(preset, changes)
-    folder = data or dataset_dir()
     device = hardware.detect(
         force_cpu=force_cpu or settings.train.force_cpu,
         max_vram_gb=max_vram_gb or settings.train.max_vram_gb,
     )
+    preset = preset or hardware.suited(device, parameters_of(source))
+    recipe = presets.recipe(preset, changes)
+    folder = data or dataset_dir()
     planned = estimate(files.read(folder / files.TRAIN), source, recipe, device)
     if dry_run:
         fits = hardware.suggest(device)

@@ -42,7 +42,9 @@ class FineTuner:
         choose.require_libraries()
         self._device = hardware.detect(force_cpu=force_cpu, max_vram_gb=max_vram_gb)
         self._model = resolve(hardware.suggest(self._device).model if model == "auto" else model)
-        self._preset = presets.suited(parameters_of(self._model)) if preset == "auto" else preset
+        if preset == "auto":
+            preset = hardware.suited(self._device, parameters_of(self._model))
+        self._preset = preset
         self._recipe = presets.recipe(self._preset, changes)
         self._data = _folder(Path(data_path))
         self._result: Result | None = None

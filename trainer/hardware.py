@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from persona import machine
+from persona import machine, models
 
 Kind = Literal["cuda", "rocm", "mps", "cpu"]
 
@@ -19,14 +19,10 @@ class Device:
     memory: int
     bf16: bool
 
-
-@dataclass(frozen=True, slots=True)
-class Suggestion:
-    """model: a catalogue name. preset: of `presets.toml`. why: in words."""
-
-    model: str
-    preset: str
-    why: str
+    @property
+    def on_card(self) -> bool:
+        """Whether it is a graphics card."""
+        return self.kind != "cpu"
 
 
 def detect(*, force_cpu: bool = False, max_vram_gb: float | None = None) -> Device:
@@ -50,13 +46,11 @@ def detect(*, force_cpu: bool = False, max_vram_gb: float | None = None) -> Devi
     return Device("cpu", "cpu", f"CPU, {machine.cores()} cores", machine.ram() or 0, False)
 
 
-def suggest(device: Device) -> Suggestion:
-    """A model and preset that fit, with room over what Unsloth states for QLoRA (3B 3.5 GB, 8B 6 GB)."""
-    gib = device.memory / machine.GIB
-    if device.kind == "cpu":
-        return Suggestion("starter", "tiny", "no GPU: a larger model would take days")
-    if gib >= 10:
-        return Suggestion("qwen3-4b", "qwen3", f"{gib:.0f} GiB hold Qwen3-4B in four bits with its adapter")
-    if gib >= 5:
-        return Suggestion("qwen3-1.7b", "qwen3", f"{gib:.0f} GiB hold Qwen3-1.7B in four bits")
-    return Suggestion("starter", "tiny", f"{gib:.1f} GiB are too little for Qwen3")
+def suggest(device: Device) -> models.TrainingSuggestion:
+    """A model and a preset that fit."""
+    return models.training_suggested(device.memory if device.on_card else 0)
+
+
+def suited(device: Device, parameters: int) -> str:
+    """The preset for a model of that many weights, where the user names none."""
+    return models.training_preset(parameters, on_card=device.on_card)

@@ -11,17 +11,11 @@ from trainer.recipe import PROJECTIONS, Recipe
 
 _FILE = Path(__file__).with_name("presets.toml")
 _FIELDS = {f.name: f for f in fields(Recipe)}
-_TINY = 100_000_000
 
 
 def names() -> list[str]:
     """The presets, fastest first."""
     return list(_load())
-
-
-def suited(parameters: int) -> str:
-    """The preset for a model of that many weights, where the user names none."""
-    return "tiny" if parameters < _TINY else "quality"
 
 
 def recipe(preset: str, changes: Sequence[str] = ()) -> Recipe:

@@ -5,6 +5,7 @@ from persona.models.download import PullStopped, pull
 from persona.models.lookup import adapter, info, is_server, known, open_backend, remove, resolve, use
 from persona.models.stores import FoundModel
 from persona.models.suggestion import Machine, Suggestion, suggested, this_machine
+from persona.models.training import TrainingSuggestion, training_preset, training_suggested
 
 __all__ = [
     "STARTER",
@@ -13,6 +14,7 @@ __all__ = [
     "Machine",
     "PullStopped",
     "Suggestion",
+    "TrainingSuggestion",
     "adapter",
     "catalogue",
     "found",
@@ -25,5 +27,7 @@ __all__ = [
     "resolve",
     "suggested",
     "this_machine",
+    "training_preset",
+    "training_suggested",
     "use",
 ]

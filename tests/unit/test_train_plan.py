@@ -7,8 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from persona import machine
 from persona.errors import ModelError, SettingsError
-from persona.machine import GIB
+from persona.lab import doctor
+from persona.machine import GIB, Gpu
 from trainer import hardware, presets
 from trainer.dataset.prepare import ENOUGH, SCARCE, warnings
 from trainer.estimate import parameters_of
@@ -33,8 +35,10 @@ def test_the_promised_presets(name: str, values: tuple[float, ...]) -> None:
 
 
 def test_a_model_of_a_few_million_weights_takes_larger_steps() -> None:
-    assert presets.suited(parameters_of(resolve("starter"))) == "tiny"
-    assert presets.suited(600_000_000) == "quality"
+    cpu, card = (Device(kind, kind, "x", 6 * GIB, False) for kind in ("cpu", "cuda"))
+    starter = parameters_of(resolve("starter"))
+    assert [hardware.suited(device, starter) for device in (cpu, card)] == ["tiny", "tiny"]
+    assert [hardware.suited(device, 600_000_000) for device in (cpu, card)] == ["quality", "qwen3"]
     assert presets.recipe("tiny").learning_rate > presets.recipe("quality").learning_rate
 
 
@@ -95,10 +99,18 @@ def test_a_card_is_taken_only_as_far_as_it_may_be(monkeypatch: pytest.MonkeyPatc
     ("kind", "gib", "model"),
     [("cpu", 64, "starter"), ("cuda", 2, "starter"), ("cuda", 6, "qwen3-1.7b"), ("mps", 16, "qwen3-4b")],
 )
-def test_a_suggestion_fits(kind: hardware.Kind, gib: int, model: str) -> None:
-    found = hardware.suggest(Device(kind, kind, "x", gib * GIB, False))
+def test_doctor_and_trainer_suggest_the_same_training(
+    kind: hardware.Kind, gib: int, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    device = Device(kind, kind, "x", gib * GIB, False)
+    found = hardware.suggest(device)
     assert found.model == model
     assert found.preset in presets.names()
+    weights = 2_000_000 if model == "starter" else 1_700_000_000
+    assert hardware.suited(device, weights) == found.preset, "what `auto` takes"
+    monkeypatch.setattr(machine, "gpus", lambda: [Gpu("x", gib * GIB)] if device.on_card else [])
+    told = doctor.suggest()
+    assert (told["training_model"], told["preset"]) == (found.model, found.preset)
 
 
 def test_too_little_is_said() -> None:

@@ -54,7 +54,7 @@ def run(data: Path, model: Path, say: Callable[[str], object] = lambda _: None) 
     """Train, test and compress; the figures, also written beside the adapter as `toy.json` and `toy.md`."""
     began, busy = time.monotonic(), time.process_time()
     device = hardware.detect()
-    recipe = presets.recipe(presets.suited(parameters_of(model)), CHANGES)
+    recipe = presets.recipe(hardware.suited(device, parameters_of(model)), CHANGES)
     say("training …")
     result = running.run(data, model, "toy", recipe, PeftEngine(), device)
     tuned = export(result.folder).gguf
