@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from persona.lab.bench import random_model
 
@@ -52,17 +53,23 @@ def probe(shape: str, how: str, *, gpu_layers: int = 0, threads: int = 1) -> Pro
 
 def write_with(model: Path, how: str, options: Sequence[str]) -> Probed:
     """What became of a child process that let `model` write. options: of the command above."""
-    command = [sys.executable, "-P", "-m", __name__, str(model), how, *options]
-    size = model.stat().st_size
+    said, died_of = in_child(__name__, [str(model), how, *options])
+    return Probed(**{"tokens_per_second": 0, **said}, bytes=model.stat().st_size, died_of=died_of)
+
+
+def in_child(module: str, arguments: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """The JSON object that a module prints, run for itself; where there is none, {} and what it died of: the
+    signal, or what was said; "" where it took too long."""
+    command = [sys.executable, "-P", "-m", module, *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, env=dict(os.environ))
     except subprocess.TimeoutExpired:
-        return Probed(0, size)
+        return {}, ""
     if done.returncode < 0:
-        return Probed(0, size, signal.Signals(-done.returncode).name)
+        return {}, signal.Signals(-done.returncode).name
     if done.returncode:
-        return Probed(0, size, (done.stderr.strip().splitlines() or ["no reason given"])[-1])
-    return Probed(**json.loads(done.stdout), bytes=size)
+        return {}, (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    return dict(json.loads(done.stdout)), ""
 
 
 def _write(asked: argparse.Namespace) -> dict[str, float]:

@@ -326,7 +326,8 @@ def test_doctor_finds_a_prepared_home_well(mira: Path, ask_json: Run) -> None:
     assert all(check["status"] in {"ok", "warn", "fail"} for check in checks.values())
     assert all(check["remedy"] for check in checks.values() if check["status"] != "ok")
     assert checks["index"]["status"] == checks["model"]["status"] == "ok"
-    assert set(report["suggestion"]) == {"model", "preset", "settings"}
+    assert set(report["suggestion"]) == {"model", "training_model", "preset", "settings"}
+    assert report["suggestion"]["settings"]["model.speculative"] == checks["lookup"]["figures"]["speculative"]
     assert report["suggestion"]["settings"]["model.kv_cache"] == checks["cache"]["figures"]["kv_cache"]
 
 

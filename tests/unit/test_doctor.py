@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from persona import config, paths
+from persona.config import ModelSettings
 from persona.lab import probe
-from persona.lab.doctor import chat, hardware, home, traps
+from persona.lab.doctor import chat, hardware, home, quoting, traps
 from persona.lab.doctor.chat import Weight
 from persona.lab.doctor.check import Check
 from persona.lab.probe import Probed
@@ -79,6 +80,33 @@ def test_builds_for_a_card(
     assert check.status == status
     assert says in check.detail
     assert bool(check.remedy) == (status != "ok")
+
+
+@pytest.mark.parametrize(
+    ("guessed", "set_to", "better", "status"),
+    [
+        (30, "off", "prompt_lookup", "ok"),
+        (30, "prompt_lookup", "prompt_lookup", "ok"),
+        (21, "off", "off", "ok"),
+        (19, "prompt_lookup", "off", "ok"),
+        (12, "prompt_lookup", "off", "warn"),
+    ],
+)
+def test_prompt_lookup_is_suggested_where_it_pays(
+    guessed: float, set_to: str, better: str, status: str
+) -> None:
+    check = quoting.verdict({"off": 20, "prompt_lookup": guessed}, set_to)
+    assert check.status == status
+    assert ("model.speculative off" in check.remedy) == (status == "warn")
+    assert quoting.suggested([check]) == {"model.speculative": better}
+
+
+def test_a_model_answers_from_memories_with_prompt_lookup_and_without() -> None:
+    settings = ModelSettings(threads=1)
+    [check] = quoting.checks(paths.starter_model(), settings)
+    speeds = check.figures["tokens_per_second"]
+    assert min(speeds["off"], speeds["prompt_lookup"]) > 0
+    assert quoting.suggested([]) == {}
 
 
 def test_two_kinds_of_openmp_are_told_from_two_copies_of_one() -> None:

@@ -170,9 +170,14 @@ def test_doctor_measures_the_model_that_talks(tiny_model_path: Path, monkeypatch
 
     monkeypatch.setenv("PERSONA_MODEL__NAME", str(tiny_model_path))
     monkeypatch.setenv("PERSONA_MODEL__THREADS", "1")
-    [check] = cache.checks(config.load())
+    check, lookup = cache.checks(config.load())
     assert check.status == "ok"
     assert check.figures["context"] == 8192
     assert set(check.figures["tokens_per_second"]) == {"f16", "q8_0"}
     assert min(check.figures["tokens_per_second"].values()) > 0
     assert suggest()["settings"] == {"model.kv_cache": "f16"}
+    assert set(lookup.figures["tokens_per_second"]) == {"off", "prompt_lookup"}
+    assert suggest([check, lookup])["settings"] == {
+        "model.kv_cache": "f16",
+        "model.speculative": lookup.figures["speculative"],
+    }

@@ -1,15 +1,13 @@
 """`persona doctor`: what is well here, what is not, and what to do about it."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from persona import config, machine, models
 from persona.errors import PersonaError
-from persona.lab.doctor import cache, chat, hardware, home, traps
+from persona.lab.doctor import cache, chat, hardware, home, quoting, traps
 from persona.lab.doctor.check import Check, guarded
-from persona.machine import GIB
-
-# Training preset from this much graphics memory on.
-_PRESETS = ((24 * GIB, "bestaccuracy"), (12 * GIB, "quality"), (0, "highspeed"))
 
 
 def examine() -> list[Check]:
@@ -21,22 +19,26 @@ def examine() -> list[Check]:
         return [*checks, Check("settings", "fail", error.message, error.hint)]
     checks += home.checks(settings)
     checks += cache.checks(settings)
-    return [*checks, *chat.checks(settings, models.suggested().name, _preset())]
+    return [*checks, *chat.checks(settings, models.suggested().name, _training())]
 
 
-def suggest() -> dict[str, Any]:
-    """The largest model that runs well here, a training preset for this machine, and `settings`: those of the
-    model that talks which the program chooses itself, as they could be written down."""
-    try:
-        settings = cache.suggested(config.load())
-    except PersonaError:  # a check tells of it
-        settings = {}
-    return {"model": models.suggested().name, "preset": _preset(), "settings": settings}
+def suggest(found: Sequence[Check] = ()) -> dict[str, Any]:
+    """The largest model that runs well here, which model to train and with which preset, and `settings`: how
+    the model that talks is best opened, as it could be written down. found: what `examine` measured."""
+    settings: dict[str, str | int] = {}
+    with suppress(PersonaError):  # a check tells of it
+        settings = cache.suggested(config.load()) | quoting.suggested(found)
+    training = _training()
+    return {
+        "model": models.suggested().name,
+        "training_model": training.model,
+        "preset": training.preset,
+        "settings": settings,
+    }
 
 
-def _preset() -> str:
-    graphics = sum(gpu.memory for gpu in machine.gpus())
-    return next(name for needed, name in _PRESETS if graphics >= needed)
+def _training() -> models.TrainingSuggestion:
+    return models.training_suggested(max((gpu.memory for gpu in machine.gpus()), default=0))
 
 
 __all__ = ["Check", "examine", "suggest"]

@@ -12,6 +12,7 @@ from persona.backends.gguf_header import read_header
 from persona.config import ModelSettings, Settings
 from persona.errors import PersonaError
 from persona.lab import probe
+from persona.lab.doctor import quoting
 from persona.lab.doctor.check import Check, guarded
 
 _READ, _SECONDS = 1024, 3
@@ -33,9 +34,11 @@ class Opening:
 
 
 def checks(settings: Settings) -> Iterator[Check]:
-    """One check of a GGUF model that is here. Of one that is not, the check `model` tells."""
+    """How a GGUF model that is here is opened, and whether prompt lookup suits it. Of one that is not here,
+    the check `model` tells."""
     if (path := _file(settings.model)) is not None:
         yield guarded("cache", lambda: verdict(_opening(path, settings.model, measure=True)))
+        yield from quoting.checks(path, settings.model)
 
 
 def suggested(settings: Settings) -> dict[str, str | int]:

@@ -29,7 +29,7 @@ class Weight:
     memory: int
 
 
-def checks(settings: Settings, suggested: str, preset: str) -> Iterator[Check]:
+def checks(settings: Settings, suggested: str, training: models.TrainingSuggestion) -> Iterator[Check]:
     """The model that talks, the one that is suggested, and training."""
     found: list[Probed] = []
 
@@ -43,7 +43,7 @@ def checks(settings: Settings, suggested: str, preset: str) -> Iterator[Check]:
         yield guarded("chat", lambda: judge("chat", _weight(settings.model.name)))
     if suggested != settings.model.name:
         yield guarded("suggested", lambda: judge("suggested", _weight(suggested)))
-    yield guarded("training", lambda: _training(preset))
+    yield guarded("training", lambda: _training(training))
 
 
 def verdict(name: str, weight: Weight, found: Probed, ram: int, graphics: int) -> Check:
@@ -75,13 +75,9 @@ def _weight(name: str) -> Weight:
     return Weight(entry.name if entry else path.name, size, int(size * _OVER_FILE))
 
 
-def _training(preset: str) -> Check:
+def _training(suggested: models.TrainingSuggestion) -> Check:
     missing = [name for name in _TRAINS if find_spec(name) is None]
     if missing:
         detail = f"{', '.join(missing)} not installed"
         return Check("training", "warn", detail, "pip install 'persona-twin[train]'")
-    graphics = sum(gpu.memory for gpu in machine.gpus())
-    if not graphics:
-        detail = f"preset {preset} on the CPU: the smallest model, hours rather than minutes"
-        return Check("training", "ok", detail)
-    return Check("training", "ok", f"preset {preset} on {graphics / GIB:.0f} GiB of graphics memory")
+    return Check("training", "ok", f"{suggested.model} with preset {suggested.preset}: {suggested.why}")
