@@ -59,7 +59,7 @@ def verdict(speeds: Mapping[str, float], set_to: str) -> Check:
     return Check("lookup", "ok", f"{detail}: {better} suits it", figures=figures)
 
 
-def suggested(found: Sequence[Check]) -> dict[str, str]:
+def suggested(found: Sequence[Check]) -> dict[str, str | int]:
     """`model.speculative` as it suits the model, where the check could tell."""
     told = next((check.figures for check in found if check.name == "lookup"), {})
     return {"model.speculative": told["speculative"]} if told else {}
