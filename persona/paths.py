@@ -42,6 +42,11 @@ def sessions_file() -> Path:
     return data_dir() / "sessions.sqlite3"
 
 
+def last_ab_file() -> Path:
+    """The figures of the last A/B run."""
+    return data_dir() / "last_ab.json"
+
+
 def knowledge_dir() -> Path:
     """The folder of archive and index."""
     return data_dir() / "knowledge"

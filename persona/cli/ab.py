@@ -56,7 +56,7 @@ def run(
     from persona import config, paths
     from persona.chat.opening import open_memory
     from persona.lab.ab import arms as sets
-    from persona.lab.ab import figures
+    from persona.lab.ab import figures, last
     from persona.lab.ab import run as runs
 
     chosen = sets.chosen(arms)
@@ -79,6 +79,7 @@ def run(
             note("stopped; the same command goes on from here")
             raise
     found = figures.document(course, results)
+    last.keep(found)
     if page is not None:
         from persona.lab.ab.page import html
 

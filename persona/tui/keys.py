@@ -72,7 +72,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("chat.sampling", "f9", "sampling", "Sampling", "temperature and the like, for this run"),
     Action("chat.settings", "", "settings", "Settings", "every setting, with its meaning"),
     Action("chat.import", "", "import", "Import", "read an export; a file dropped here does the same"),
-    Action("chat.training", "", "training", "Training", "the loss of each run, as it falls"),
+    Action("chat.training", "", "training", "Long jobs", "indexing, trainings and A/B runs, as they go"),
     Action("chat.export", "", "export", "Export this chat", "as Markdown, HTML or JSON"),
     Action("chat.rename", "", "rename_session", "Rename this chat", "give it another title"),
     Action("chat.delete", "", "delete_session", "Delete this chat", "it can be brought back until you leave"),

@@ -1,16 +1,29 @@
 """A line drawn with braille dots, four rows and two columns of them to a cell. Knows nothing of Textual."""
 
 from collections.abc import Sequence
+from math import isfinite
 
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
-def line(values: Sequence[float], width: int, height: int) -> list[str]:
-    """`values` in order as `height` lines of `width` cells, the largest at the top; [] for none."""
+def finite(values: Sequence[float]) -> list[float]:
+    """Those that can be drawn: a training that diverges reports losses that are no numbers."""
+    return [value for value in values if isfinite(value)]
+
+
+def line(
+    values: Sequence[float], width: int, height: int, scale: tuple[float, float] | None = None
+) -> list[str]:
+    """`values` in order as `height` lines of `width` cells, the largest at the top; [] for none.
+
+    Only finite ones are drawn. scale: what lies at the bottom and at the top, the least and the largest of
+    them unless given.
+    """
+    values = finite(values)
     if not values or width < 1 or height < 1:
         return []
     across, down = 2 * width, 4 * height
-    low, high = min(values), max(values)
+    low, high = scale or (min(values), max(values))
     span = (high - low) or 1.0
     cells = [[0] * width for _ in range(height)]
     before: int | None = None

@@ -18,6 +18,7 @@ from persona.errors import PersonaError
 from persona.tui.door import ChatEngine, Opener, ProgressFn
 from persona.tui.drafts import Drafts
 from persona.tui.feed import as_persona_error
+from persona.tui.indexing import Indexing, Stopwatch
 
 if TYPE_CHECKING:
     from knowledge.progress import Progress
@@ -123,7 +124,9 @@ class EngineRoom:
         self._opener = opener
         self._leaving = threading.Event()
         self._hushed = threading.Event()
-        self._indexing: threading.Thread | None = None
+        self.indexing: Indexing | None = None
+        """How far the vectors are, None while none are computed."""
+        self._index_thread: threading.Thread | None = None
         self._no_more_indexing = threading.Event()
         self._beside: tuple[ModelSettings, ChatEngine] | None = None
         self._making_beside = threading.Lock()
@@ -230,12 +233,13 @@ class EngineRoom:
 
     def _index(self, engine: ChatEngine, post: Callable[[Message], object]) -> None:
         """Begin to compute vectors, unless that is going on; it lasts beside turns until the app closes."""
-        if self._leaving.is_set() or (self._indexing is not None and self._indexing.is_alive()):
+        if self._leaving.is_set() or (self._index_thread is not None and self._index_thread.is_alive()):
             return
 
-        stop = self._no_more_indexing
+        stop, watch = self._no_more_indexing, Stopwatch()
 
         def indexed(now: "Progress") -> None:
+            self.indexing = watch.at(now.done, now.total or now.done)
             post(Indexed(now.done, now.total))
 
         def work() -> None:
@@ -244,10 +248,11 @@ class EngineRoom:
             except Exception as error:
                 post(Failed(as_persona_error(error)))
             finally:
+                self.indexing = None
                 post(Indexed(0, None))
 
-        self._indexing = threading.Thread(target=work, name="index")
-        self._indexing.start()
+        self._index_thread = threading.Thread(target=work, name="index")
+        self._index_thread.start()
 
     def hush(self) -> None:
         """End the quiet work: the user wants the engine."""
@@ -262,8 +267,8 @@ class EngineRoom:
     def close(self) -> None:
         """Free the engine, once no worker uses it any more."""
         self.no_more_beside()
-        if self._indexing is not None:
-            self._indexing.join()
+        if self._index_thread is not None:
+            self._index_thread.join()
         if self.engine is not None:
             self.engine.close()
             self.engine = None

@@ -8,6 +8,7 @@ import pytest
 from persona import paths
 from persona.chat.opening import open_sessions
 from persona.cli.root import run
+from persona.lab.ab import last
 
 SCRIPT = (
     '{"user": "My dog is called Rufus."}\n'
@@ -45,6 +46,11 @@ def test_arms_of_a_file_give_what_is_promised(
     assert found["bound"]["probes"]["rows"][0]["prompt_tokens"] < second["prompt_tokens"] + 40
     assert "Take an umbrella." in page.read_text(encoding="utf-8")
     assert list((paths.data_dir() / "ab").iterdir()) == []
+    kept = last.read()
+    assert kept is not None
+    assert kept["arms"]["plain"]["prompt_tokens"] == [first["prompt_tokens"], second["prompt_tokens"]]
+    assert kept["arms"]["bound"]["probes"]["asked"] == 1
+    assert "Take an umbrella." not in paths.last_ab_file().read_text(encoding="utf-8")
     assert not paths.sessions_file().exists()
 
 

@@ -11,12 +11,11 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, TextArea
 
 from knowledge.people import Person
-from persona import config, paths
+from persona import config
 from persona.chat.drafting import corrections
 from persona.config import Settings, TuiSettings
 from persona.lab.ab.choices import ChoiceBook
 from persona.tui.keys import ACTIONS
-from persona.tui.plot import line
 from persona.tui.screens.compare import CompareScreen
 from persona.tui.screens.drafting import DraftScreen
 from persona.tui.screens.line import LineScreen
@@ -24,7 +23,6 @@ from persona.tui.screens.pick import PickScreen
 from persona.tui.screens.sampling import SamplingScreen
 from persona.tui.screens.settings import SettingsScreen
 from persona.tui.screens.steps import StepScreen
-from persona.tui.screens.training import TrainingScreen
 from persona.tui.widgets.prompt import Prompt
 from persona.tui.widgets.slash import SlashMenu
 from tui.conftest import chat, make_app, opened, screen_text, wait_until, write
@@ -269,23 +267,6 @@ async def test_a_chat_is_exported_from_the_app(engine: ScriptedEngine, tmp_path:
         await wait_until(pilot, lambda: (tmp_path / "one.html").exists())
 
 
-async def test_training_is_plotted_while_it_runs(engine: ScriptedEngine) -> None:
-    run = paths.data_dir() / "training" / "runs" / "starter-quality-1"
-    run.mkdir(parents=True)
-    metrics = run / "metrics.jsonl"
-    report = '{{"step": {n}, "steps": 40, "loss": {loss}, "tokens_per_second": 900, "seconds_left": 60}}\n'
-    metrics.write_text(
-        "".join(report.format(n=n, loss=3 - n / 20) for n in range(1, 21)) + '{"step": 2', "utf-8"
-    )
-    async with make_app(engine).run_test(size=WIDE) as pilot:
-        await opened(pilot)
-        await chat(pilot).run_action("training")
-        await wait_until(pilot, lambda: isinstance(pilot.app.screen, TrainingScreen))
-        await wait_until(pilot, lambda: "update 20 of 40" in screen_text(pilot))
-        assert "loss 2.950 → 2.000" in screen_text(pilot)
-        assert "Nothing was chosen blind yet" in screen_text(pilot)
-
-
 async def click_on(pilot: Pilot[Any], word: str) -> None:
     """Click the first letter of `word` where the screen shows it."""
     row = next(n for n, line in enumerate(screen_text(pilot).splitlines()) if word in line)
@@ -317,15 +298,6 @@ async def test_every_sheet_is_taken_and_left_with_the_mouse(engine: ScriptedEngi
         assert chat(pilot).sampling == {"temperature": 0.5}
         await door("partner", "leave it (esc)")
         assert chat(pilot).partner == ""
-
-
-def test_a_falling_line_falls() -> None:
-    rows = line([3, 2, 1, 0], 4, 2)
-    assert [len(row) for row in rows] == [4, 4]
-    assert rows[0][0] != "⠀"
-    assert rows[0][3] == "⠀"
-    assert rows[1][3] != "⠀"
-    assert line([], 4, 2) == []
 
 
 async def test_keys_are_remapped_and_the_help_sheet_says_so(engine: ScriptedEngine) -> None:

@@ -15,10 +15,12 @@ from knowledge.people import Person
 from persona.backends.base import ThinkingDelta
 from persona.config import Settings, TuiSettings
 from persona.errors import ModelError
+from persona.lab.ab import last
 from persona.tui.app import PersonaApp
 from persona.tui.fields import Field
 from persona.tui.first_run import FirstRun
 from persona.tui.first_run_choices import Choice
+from persona.tui.indexing import Indexing
 from persona.tui.screens.confirm import ConfirmScreen
 from persona.tui.training import Run
 from persona.tui.widgets.glass import Remembered
@@ -26,6 +28,7 @@ from persona.tui.widgets.prompt import Prompt
 from tui.conftest import NOON, chat, make_app, opened, screen_text, wait_until, write
 from tui.scripted import ScriptedEngine
 from tui.test_glass import looked, stored
+from tui.test_jobs import FOUND as AB
 from tui.test_sessions import listed, tell, write_into_search
 
 SIZES = pytest.mark.parametrize("size", [(100, 30), (60, 24)], ids=["wide", "narrow"])
@@ -212,6 +215,22 @@ def test_screen(
     # the real ones change with every setting that is added
     monkeypatch.setattr("persona.tui.screens.settings.fields", lambda: list(FIELDS))
     assert snap_compare(make_app(engine), terminal_size=size, run_before=over_the_chat(action, shown))
+
+
+TALL = pytest.mark.parametrize("size", [(100, 40), (60, 40)], ids=["wide", "narrow"])
+
+
+@TALL
+def test_long_jobs(
+    snap_compare: Compare, engine: ScriptedEngine, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.unindexed = 3274
+    monkeypatch.setattr(
+        "persona.tui.indexing.Stopwatch.at", lambda _, done, total: Indexing(done, total, per_second=50.0)
+    )
+    last.keep(AB)
+    before = over_the_chat("training", "Nothing was chosen blind")
+    assert snap_compare(make_app(engine), terminal_size=size, run_before=before)
 
 
 @SIZES

@@ -43,7 +43,7 @@ class DoorsScreen(OpeningScreen):
 
     def action_partner(self) -> None:
         """Speak as one of the owner's correspondents, or as oneself again."""
-        if not self._not_open():
+        if self._opened() is not None:
             self.app.push_screen(PickScreen("talk as", self._people), self._speak_as)
 
     def _people(self) -> list[Pick[str]]:
@@ -73,7 +73,8 @@ class DoorsScreen(OpeningScreen):
 
     async def action_draft(self) -> None:
         """Draft a reply to a message from somebody."""
-        if self._not_open() or self._busy() or self._room.engine is None:
+        engine = self._opened()
+        if engine is None or self._busy():
             return
         from persona.tui.screens.drafting import FIELDS, DraftScreen, place
 
@@ -81,7 +82,7 @@ class DoorsScreen(OpeningScreen):
         written = await in_thread(self, lambda: {field: self._drafts.read(place(field)) for field in FIELDS})
         if written is not None:
             request = self._request(self._prompt.text)
-            screen = DraftScreen(self._room.engine, request, self._drafts, written)
+            screen = DraftScreen(engine, request, self._drafts, written)
             self.app.push_screen(screen, self._drafted)
 
     def _drafted(self, session_id: str | None) -> None:
@@ -137,11 +138,12 @@ class DoorsScreen(OpeningScreen):
 
     def action_sampling(self) -> None:
         """How tokens are drawn, for this run of the program."""
-        if self._not_open() or self._room.engine is None:
+        engine = self._opened()
+        if engine is None:
             return
         from persona.tui.screens.sampling import Drawn, SamplingScreen
 
-        own = self._room.engine.backend.default_sampling(self.thinking)
+        own = engine.backend.default_sampling(self.thinking)
         self.app.push_screen(SamplingScreen(own, Drawn(self.sampling, self.seed)), self._draw)
 
     def _draw(self, drawn: "Drawn | None") -> None:
@@ -161,7 +163,7 @@ class DoorsScreen(OpeningScreen):
 
     async def action_adapter(self, name: str = "") -> None:
         """Lay another adapter over the model, the one of that name or path where one is given."""
-        if (self._opening and self._not_open()) or self._busy():
+        if (self._opening and self._opened() is None) or self._busy():
             return
         if name:
             await self._lay_on(Pick(name, name))
@@ -211,7 +213,8 @@ class DoorsScreen(OpeningScreen):
         self._import(())
 
     def _import(self, dropped: tuple[Path, ...]) -> None:
-        if self._not_open() or self._busy() or self._room.engine is None:
+        engine = self._opened()
+        if engine is None or self._busy():
             return
         from persona.tui import first_run
         from persona.tui.first_run_exports import ExportsStep
@@ -219,7 +222,7 @@ class DoorsScreen(OpeningScreen):
         from persona.tui.screens.steps import StepScreen
 
         self._room.hush()
-        importer = Importer(self._room.engine.memory)
+        importer = Importer(engine.memory)
         step = ExportsStep(first_run.known(), importer.read, importer.settle_owner, dropped)
         self.app.push_screen(StepScreen(step), self._imported)
 
@@ -230,10 +233,11 @@ class DoorsScreen(OpeningScreen):
             self._idle()
 
     def action_training(self) -> None:
-        """How training goes, and what was chosen blind."""
+        """How the long jobs go, and what was chosen blind."""
+        from persona.lab.ab import last
         from persona.tui.screens.training import TrainingScreen
 
-        self.app.push_screen(TrainingScreen(self._tally))
+        self.app.push_screen(TrainingScreen(lambda: self._room.indexing, self._tally, last.read))
 
     def _tally(self) -> dict[str, Any]:
         from persona.lab.ab.choices import ChoiceBook, tally
