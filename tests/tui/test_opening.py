@@ -5,6 +5,8 @@ import sys
 import threading
 from datetime import UTC, datetime
 
+import pytest
+
 from knowledge.progress import Progress
 from knowledge.records import Kind, StoredMessage
 from persona.chat.store import MemoryRef
@@ -243,3 +245,15 @@ async def test_a_chat_that_does_not_exist_is_said_and_a_new_one_offered(engine: 
         await write(pilot, "hi")
         await wait_until(pilot, lambda: engine.requests)
         assert engine.requests[0].session_id is None
+
+
+@pytest.mark.parametrize("action", ["partner", "draft", "sampling", "import", "sessions", "glass"])
+async def test_what_needs_a_model_says_so_while_none_is_open(action: str) -> None:
+    def opener(progress: object) -> ScriptedEngine:
+        raise ModelError("there is no model file at /models/me.gguf", "known names: starter")
+
+    async with make_app(opener).run_test(size=(110, 36), notifications=True) as pilot:
+        await wait_until(pilot, lambda: "no model file" in screen_text(pilot))
+        await chat(pilot).run_action(action)
+        await wait_until(pilot, lambda: "as soon as the model is open" in screen_text(pilot))
+        assert pilot.app.screen is chat(pilot)

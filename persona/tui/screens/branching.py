@@ -5,6 +5,7 @@ from functools import partial
 from typing import TypeVar
 
 from persona.tui import quoting
+from persona.tui import keys
 from persona.tui.calls import in_thread
 from persona.tui.history import Makers
 from persona.tui.room import Past, Resumed
@@ -16,7 +17,7 @@ from persona.tui.widgets.welcome import Welcome
 
 S = TypeVar("S", bound=Said)
 
-EDITING = "change it; enter asks it in a fork of this chat, escape leaves it"
+EDITING = "change it; {send} asks it in a fork of this chat, {leave} leaves it"
 
 
 class BranchingScreen(TalkingScreen):
@@ -79,7 +80,7 @@ class BranchingScreen(TalkingScreen):
 
     async def _send_edited(self, text: str) -> None:
         """Ask `text` in place of the edited message, in a chat that begins as this one did."""
-        if self._unsent.edited is None or self._not_open():
+        if self._unsent.edited is None or self._opened() is None:
             return
         past = await in_thread(self, self._before, self._unsent.edited.turn_id)
         if past is not None:
@@ -161,7 +162,8 @@ class BranchingScreen(TalkingScreen):
             return
         make, several = made
         if not several:
-            self.notify("There is one reply to this message; ctrl+r asks for another.", markup=False)
+            again = keys.hint(self.app, "chat.regenerate")
+            self.notify(f"There is one reply to this message; {again} asks for another.", markup=False)
             return
         other = make()
         self._page.stands_for(reply, make)

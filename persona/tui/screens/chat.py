@@ -84,8 +84,7 @@ class ChatScreen(DoorsScreen):
     async def on_prompt_sent(self, event: Prompt.Sent) -> None:
         if self._busy():
             return
-        if self._room.engine is None and not self._opening:
-            self.notify("No model is open yet: see the message above.", severity="warning", markup=False)
+        if not self._opening and self._opened() is None:
             return
         if self._unsent.edited is not None:
             await self._send_edited(event.text)
@@ -149,9 +148,8 @@ class ChatScreen(DoorsScreen):
 
     def action_glass(self) -> None:
         """The exact prompt: the one of the running or last turn, or of what is written."""
-        engine = self._room.engine
+        engine = self._opened()
         if engine is None:
-            self.notify("The prompt can be shown as soon as the model is open.", markup=False)
             return
         from persona.tui.care import Care
         from persona.tui.glass import Sent, look

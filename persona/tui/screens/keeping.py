@@ -17,6 +17,7 @@ from persona.tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:
     from persona.chat.store import SessionStore
+    from persona.tui.door import ChatEngine
     from persona.tui.screens.sessions import Choice
 
 DELETED = "“{title}” is deleted. It can be brought back until you leave: {how}."
@@ -50,11 +51,11 @@ class KeepingScreen(ReadingScreen):
         """Whether a reply is being written, which the user is then told."""
         return False
 
-    def _not_open(self) -> bool:
-        """Whether there is no engine yet, which the user is then told."""
+    def _opened(self) -> "ChatEngine | None":
+        """The engine; None while there is none, which the user is then told."""
         if self._room.engine is None:
             self.notify("That can be done as soon as the model is open.", markup=False)
-        return self._room.engine is None
+        return self._room.engine
 
     def _show_title(self, title: str) -> None:
         self._chat_title = one_line(printable(title))
@@ -102,12 +103,12 @@ class KeepingScreen(ReadingScreen):
 
     def action_sessions(self) -> None:
         """The list of chats."""
-        if self._sessions is None:
-            self.notify("The chats can be listed as soon as the model is open.", markup=False)
+        engine = self._opened()
+        if engine is None:
             return
         from persona.tui.screens.sessions import SessionsScreen
 
-        chats = SessionsScreen(self._sessions, self._basket, self._session_id, self._busy)
+        chats = SessionsScreen(engine.sessions, self._basket, self._session_id, self._busy)
         self.app.push_screen(chats, self._chosen)
 
     async def _chosen(self, choice: "Choice | None") -> None:
