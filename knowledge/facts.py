@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from knowledge import timewords
 from knowledge.lexical import terms
 from knowledge.reldates import resolved
 from knowledge.sentences import sentences
@@ -43,8 +44,8 @@ class Fact:
 
     sources: ids of what proves it: a turn of a chat, with session_id and number; messages of the archive,
     with "" and 0. quotes: their words, where these are not `text`. told_at: when it was told; since: from
-    when it holds, where that was told. valid_until, superseded_by: when it ended or was told otherwise, and
-    by which fact; None while it holds. corrects: the fact it was written in place of. pinned: whether it is
+    when it holds, where a model was told that. valid_until, superseded_by: when it ended or was told
+    otherwise, and by which fact; None while it holds. corrects: the fact it was written in place of. pinned: whether it is
     shown in every chat. model: the name of the one that found it, "" for rules and the user.
     """
 
@@ -67,6 +68,13 @@ class Fact:
     since: datetime | None = None
     quotes: tuple[str, ...] = ()
 
+    @property
+    def valid_from(self) -> datetime:
+        """From when it holds: the beginning of a past time that its words name ("since March 2023", "in
+        2021"), else when it was told."""
+        told_at = self.told_at.astimezone() if self.session_id else self.told_at
+        return self.since or _begun(self.text, told_at) or self.told_at
+
     def is_about(self, name: str, owner: str) -> bool:
         """Whether `name` told it (`owner` is the owner's name), or stands in it as a whole word."""
         wanted = name.strip().casefold()
@@ -82,7 +90,7 @@ class Fact:
             "attribute": self.attribute,
             "text": self.dated,
             "told_at": self.told_at.isoformat(),
-            "valid_from": (self.since or self.told_at).isoformat(),
+            "valid_from": self.valid_from.isoformat(),
             "valid_until": self.valid_until.isoformat() if self.valid_until else None,
             "superseded_by": self.superseded_by,
             "corrects": self.corrects,
@@ -113,6 +121,16 @@ def statements(text: str, now: datetime) -> list[Statement]:
         if not settled:
             found.append(Statement(sentence, dated, None, LIKELY if likely else UNSURE))
     return found
+
+
+def _begun(text: str, told_at: datetime) -> datetime | None:
+    """When the first stretch of time begins that `text` dates itself by and that lay behind `told_at`."""
+    for span in timewords.find(text, told_at):
+        before = text[: text.index(span.said)]
+        is_past = span.start and (span.end or span.start) <= told_at
+        if is_past and (_DATING.search(before) or _DATES_ITSELF.search(span.said)):
+            return span.start
+    return None
 
 
 def in_force(facts: Sequence[Fact]) -> list[Fact]:
@@ -248,6 +266,13 @@ _MARKED = re.compile(
     re.IGNORECASE,
 )
 _NAMED = re.compile(r"(?<=[\w,] )[A-ZÀ-Þ][\w’'-]+")
+_DATING = re.compile(r"\b(?:since|in|on|seit|im|am|ab)\s+(?:the\s+|dem\s+)?$", re.IGNORECASE)
+_DATES_ITSELF = re.compile(
+    r"^(?:on|am|last|letzte\w*|vergangene\w*|yesterday|the day before|gestern|vorgestern|vor)\b|\bago$",
+    re.IGNORECASE,
+)
+"""What says that something was at a time; a bare number may be any."""
+
 _SHORT = 10
 """Words up to which a plain sentence about something asserts one thing."""
 

@@ -17,6 +17,34 @@ NOW = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)  # a Saturday
 
 
 @pytest.mark.parametrize(
+    ("text", "day"),
+    [
+        ("I have lived in Porto since March 2023.", "2023-03-01"),
+        ("In 2021 I moved to Graz.", "2021-01-01"),
+        ("I moved to Porto yesterday.", "2026-11-20"),
+        ("I bought my bike last summer.", "2026-06-01"),
+        ("Ich wohne seit 2019 in Graz.", "2019-01-01"),
+        ("I started at Acme on 3 May 2024.", "2024-05-03"),
+        ("I adopted my dog two years ago.", "2024-07-24"),
+        ("I worked at Acme until 2019.", "2026-11-21"),
+        ("My flight is on 12 December 2026.", "2026-11-21"),
+        ("I moved to Porto in November.", "2026-11-21"),
+        ("My locker number is 2001.", "2026-11-21"),
+        ("My sister's name is May.", "2026-11-21"),
+    ],
+)
+def test_a_fact_holds_from_the_past_time_that_its_sentence_names(
+    store: SessionStore, text: str, day: str
+) -> None:
+    """Facts that rules found held from when they were told, whatever they said."""
+    turn = store.add_user(store.create().id, text, at=NOW)
+    FactBook(store).learn([turn])
+    [fact] = FactBook(store).told()
+    assert fact.valid_from.astimezone().date().isoformat() == day
+    assert fact.as_json("Mira")["valid_from"] == fact.valid_from.isoformat()
+
+
+@pytest.mark.parametrize(
     ("text", "attribute"),
     [
         ("My sister's name is Lena.", "sister: name"),
