@@ -45,8 +45,8 @@ class Fact:
     sources: ids of what proves it: a turn of a chat, with session_id and number; messages of the archive,
     with "" and 0. quotes: their words, where these are not `text`. told_at: when it was told; since: from
     when it holds, where a model was told that. valid_until, superseded_by: when it ended or was told
-    otherwise, and by which fact; None while it holds. corrects: the fact it was written in place of. pinned: whether it is
-    shown in every chat. model: the name of the one that found it, "" for rules and the user.
+    otherwise, and by which fact; None while it holds. corrects: the fact it was written in place of. pinned:
+    whether it is shown in every chat. model: the name of the one that found it, "" for rules and the user.
     """
 
     id: str
