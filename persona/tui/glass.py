@@ -58,7 +58,9 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Glass:
-    """heading: when this prompt is sent. facts: those in force, the newest first, by where they are met."""
+    """heading: when this prompt is sent. facts: those in force, the newest first, by where they are met.
+    replies: the chat's earlier ones, as far as the model's figures of them are stored, the newest first.
+    """
 
     heading: str
     ready: PromptReady
@@ -66,6 +68,7 @@ class Glass:
     usage: Usage | None
     blocks: Sequence[Block]
     facts: Mapping[str, Sequence[Fact]]
+    replies: "Sequence[Turn]" = ()
 
     @property
     def around(self) -> int:
@@ -82,7 +85,14 @@ def look(engine: ChatEngine, request: TurnRequest, sent: Sent | None) -> Glass:
         ready, memories = engine.preview(request)
         usage = None
     blocks = _blocks(engine, request, ready) if request.session_id and request.compression else ()
-    return Glass(heading, ready, memories, usage, blocks, _facts(engine, request.session_id, memories))
+    facts = _facts(engine, request.session_id, memories)
+    return Glass(heading, ready, memories, usage, blocks, facts, _replies(engine, request.session_id, usage))
+
+
+def _replies(engine: ChatEngine, session_id: str | None, shown: Usage | None) -> "Sequence[Turn]":
+    turns = engine.sessions.turns(session_id) if session_id else ()
+    measured = [turn for turn in reversed(turns) if turn.usage]
+    return measured[1:] if shown else measured
 
 
 def _facts(

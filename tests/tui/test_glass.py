@@ -7,6 +7,7 @@ import pytest
 from textual.pilot import Pilot
 
 from knowledge.records import StoredMessage
+from persona.backends.base import Usage
 from persona.chat.fact_book import FactBook
 from persona.chat.left_out import left_out
 from persona.chat.turns import Summary, Turn
@@ -18,7 +19,7 @@ from persona.tui.widgets.fold import Fold
 from persona.tui.widgets.glass import Remembered, Summarised, Told
 from persona.tui.widgets.prompt import Prompt
 from tui.conftest import chat, make_app, opened, screen_text, text_of, wait_until, write
-from tui.scripted import ScriptedEngine
+from tui.scripted import USAGE, ScriptedEngine
 
 SIZES = pytest.mark.parametrize("size", [(120, 60), (60, 60)], ids=["wide", "narrow"])
 
@@ -197,6 +198,21 @@ def frameless(pilot: Pilot[Any]) -> str:
 )
 def test_cited_turns_are_read_from_the_lines(text: str, numbers: list[int]) -> None:
     assert cited(text, 1, 6) == numbers
+
+
+async def test_the_figures_of_every_reply_of_a_chat_that_is_gone_on_with(engine: ScriptedEngine) -> None:
+    """They are stored with the turns, and were shown of the last prompt of this process alone."""
+    id, turns = talked(engine, ("my dog is called Rufus", "Good name."), ("and a cat", "Nice."))
+    for turn, usage in zip(turns[1::2], (Usage(200, 50, 9, 80.0, 30.0, 180), USAGE), strict=True):
+        engine.sessions.update_reply(turn.id, text=turn.text, thinking="", status="complete", usage=usage)
+    async with make_app(engine, session_id=id).run_test(size=(100, 90)) as pilot:
+        await opened(pilot)
+        await wait_until(pilot, lambda: "Nice." in screen_text(pilot))
+        await looked(pilot)
+        await wait_until(pilot, lambda: "2 replies, the newest first" in screen_text(pilot))
+        await pilot.press("ctrl+f")
+        await wait_until(pilot, lambda: "turn 2: cached: 310 of 423 tokens (73%)" in screen_text(pilot))
+        assert "turn 1: cached: 50 of 200 tokens (25%), 28% of what stays the same" in screen_text(pilot)
 
 
 async def test_escape_sequences_in_the_prompt_are_shown_never_obeyed(engine: ScriptedEngine) -> None:

@@ -89,6 +89,10 @@ class GlassScreen(ModalScreen[None]):
         if glass.blocks:
             yield _heading("summaries, down to the turns")
             yield from (Summarised(b) for b in glass.blocks)
+        if glass.replies:
+            yield _heading("what the model said of earlier prompts")
+            lines = [f"turn {t.number}: {_cached(t.usage)}" for t in glass.replies if t.usage]
+            yield Text(f"{len(lines):,} replies, the newest first", "\n".join(lines))
 
     def action_close(self) -> None:
         """Back to the chat."""
