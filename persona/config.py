@@ -101,7 +101,7 @@ class MemorySettings(_Section):
 
     patience_seconds: float = Field(default=4, ge=0, le=600)
     """Longest time that reading memories may take, by the speed of the turns before: a slow machine is shown
-    fewer of them; 0 shows as many everywhere."""
+    fewer of them; 0 shows as many everywhere, and so does a turn with a seed."""
 
     model_facts: bool = False
     """Let the model, too, look for facts in turns that were folded, at idle time; what its turn does not hold

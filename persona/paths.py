@@ -47,6 +47,11 @@ def last_ab_file() -> Path:
     return data_dir() / "last_ab.json"
 
 
+def speeds_file() -> Path:
+    """How fast each model read prompts here."""
+    return data_dir() / "reading_speeds.json"
+
+
 def knowledge_dir() -> Path:
     """The folder of archive and index."""
     return data_dir() / "knowledge"

@@ -38,6 +38,7 @@ from persona.chat.layout import build
 from persona.chat.left_out import shown_to
 from persona.chat.manager import Composed, ConversationManager, Draft, Plan
 from persona.chat.options import Options, aware
+from persona.chat.pace import Speeds
 from persona.chat.recall import ChatRecall, Question, together
 from persona.chat.recorder import ReplyRecorder
 from persona.chat.store import MemoryRef, SessionStore, Turn
@@ -75,6 +76,7 @@ class Engine:
         backend: Backend,
         settings: Settings,
         card: PersonaCard,
+        speeds: Speeds | None = None,
     ) -> None:
         self.memory = memory
         self.sessions = sessions
@@ -82,7 +84,7 @@ class Engine:
         self.settings = settings
         self.facts = FactBook(sessions)
         self._recall = ChatRecall(sessions, self.facts)
-        self._manager = ConversationManager(sessions, backend, settings, card, self.facts)
+        self._manager = ConversationManager(sessions, backend, settings, card, self.facts, speeds)
         self._guard = threading.Lock()
         self._idle_cancel: threading.Event | None = None
         self._running = 0

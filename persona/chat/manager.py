@@ -18,7 +18,7 @@ from persona.chat.extracting import TurnReader
 from persona.chat.fact_book import FactBook
 from persona.chat.folding import Folder, Interrupted, Job
 from persona.chat.layout import HistoryTurn, Scene, build, example_lines, memory_lines
-from persona.chat.pace import Pace
+from persona.chat.pace import Pace, Speeds
 from persona.chat.store import SessionStore, Turn
 from persona.config import Compression, Settings
 
@@ -43,7 +43,8 @@ class Draft:
     session_id: "" for a chat that is not begun yet.
     before: only exchanges before this number are history; None takes all. reply_tokens: the reserve
     wanted for the reply. memory_tokens: the most for memories; style_tokens: for
-    examples of style, beside them. manner: a line on how the owner writes where this is said.
+    examples of style, beside them. manner: a line on how the owner writes where this is said. paced: whether
+    a machine that reads slowly reads fewer of both.
     """
 
     session_id: str
@@ -58,6 +59,7 @@ class Draft:
     instructions: str = ""
     style_tokens: int = 0
     manner: str = ""
+    paced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,7 @@ class ConversationManager:
         settings: Settings,
         card: PersonaCard,
         facts: FactBook,
+        speeds: Speeds | None = None,
     ) -> None:
         self._sessions = sessions
         self._backend = backend
@@ -125,7 +128,7 @@ class ConversationManager:
         self.card = card
         self._folding = threading.Lock()
         self.counter = TokenCounter(backend)
-        self.pace = Pace(settings.memory.patience_seconds)
+        self.pace = Pace(settings.memory.patience_seconds, speeds)
         self._folder = Folder(sessions, backend, self.counter, facts)
         self._reader = TurnReader(facts, backend) if settings.memory.model_facts else None
 
@@ -224,7 +227,8 @@ class ConversationManager:
         )
 
     def _budget(self, draft: Draft, bare: Scene) -> Budget:
-        read = self.pace.affords(self._wanted(draft))
+        wanted = self._wanted(draft)
+        read = self.pace.affords(wanted) if draft.paced else wanted
         whole = self._shared(draft, self.counter.prompt(build(bare)), read)
         return whole if draft.compression == "off" else replace(whole, most_history=self._chat.history_tokens)
 

@@ -13,6 +13,7 @@ from persona import paths
 from persona.backends.base import Backend, Event, ModelInfo, Prompt, Sampling
 from persona.chat.card import PersonaCard, current, load_or_make
 from persona.chat.engine import Engine
+from persona.chat.pace import Speeds
 from persona.chat.store import SessionStore
 from persona.config import ModelSettings, Settings
 from persona.errors import ModelError
@@ -60,12 +61,14 @@ def open_engine(
         resolve(settings.model.name)
     memory = open_memory(settings)
     sessions = open_sessions()
+    backend = LazyBackend(lambda: open_backend(settings.model), progress)
     return Engine(
         memory=memory,
         sessions=sessions,
-        backend=LazyBackend(lambda: open_backend(settings.model), progress),
+        backend=backend,
         settings=settings,
         card=current(paths.card_file(), memory, sessions),
+        speeds=Speeds(paths.speeds_file(), lambda: backend.info.name),
     )
 
 
@@ -89,12 +92,14 @@ def beside(engine: Engine, model: ModelSettings) -> Engine:
     """An engine of another model over the same chats, archive and card; free its backend, and no more."""
     from persona.models import open_backend
 
+    backend = LazyBackend(lambda: open_backend(model))
     return Engine(
         memory=engine.memory,
         sessions=engine.sessions,
-        backend=LazyBackend(lambda: open_backend(model)),
+        backend=backend,
         settings=engine.settings.model_copy(update={"model": model}),
         card=engine.card,
+        speeds=Speeds(paths.speeds_file(), lambda: backend.info.name),
     )
 
 

@@ -75,6 +75,8 @@ class Options:
             before=before,
             instructions=request.instructions,
             style_tokens=self.style_tokens,
+            # what is to come out the same again must not depend on how fast it went
+            paced=request.seed is None,
         )
 
     def sampling(self, own: Sampling, room: int) -> Sampling:
