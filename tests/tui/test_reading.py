@@ -1,9 +1,11 @@
 """Reading a chat: following its end, opening details, copying."""
 
+import pytest
 from textual.widgets import Static
 
 from knowledge.records import Memory
 from persona.backends.base import ThinkingDelta
+from persona.errors import ModelError
 from persona.tui.widgets.conversation import Conversation
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.messages import Thinking
@@ -13,15 +15,25 @@ from tui.scripted import ScriptedEngine, memory
 WIDE = (100, 30)
 
 
-async def test_a_finished_reply_is_shown_as_one_document(engine: ScriptedEngine) -> None:
-    """Piecewise parsing cannot know a link defined below; the last full update can."""
+@pytest.mark.parametrize("ending", ["end", "stop", "error"])
+async def test_a_finished_reply_is_shown_as_one_document(engine: ScriptedEngine, ending: str) -> None:
+    """Piecewise parsing cannot know a link defined below; the last full update can, however a reply ends."""
     async with make_app(engine).run_test(size=WIDE) as pilot:
         await opened(pilot)
         await write(pilot, "a link")
-        engine.say("See [the map][m].\n\n")
-        engine.say("[m]: http://localhost/map\n")
-        engine.end()
+        engine.say("See [the map][m].\n\nA block between.\n\n")
+        await wait_until(pilot, lambda: "See [the map][m]." in screen_text(pilot))
+        engine.say("[m]: http://localhost/map\n", "tail")
+        await wait_until(pilot, lambda: "tail" in screen_text(pilot))
+        assert "See [the map][m]." in screen_text(pilot)
+        if ending == "end":
+            engine.end()
+        elif ending == "stop":
+            await pilot.press("escape")
+        else:
+            engine.say(ModelError("the model is gone", "open it again"))
         await wait_until(pilot, lambda: "See the map." in screen_text(pilot))
+        assert "tail" in screen_text(pilot)
 
 
 async def test_thinking_has_a_fold_of_its_own_that_closes_when_the_reply_begins(
