@@ -1,6 +1,6 @@
 """The whole road on the sample twin, one command after the other, and what came of it.
 
-    python scripts/measure_training.py [--home DIR] [--preset tiny] [--set KEY=VALUE …] [--limit 60]
+    python scripts/measure_training.py [--home DIR] [--preset NAME] [--set KEY=VALUE …] [--limit 60]
                                        [--write docs/training-report]
 
 demo → prepare → run → evaluate → export → models use → ask, with the starter model. Prints the figures
@@ -45,13 +45,13 @@ class Road:
         return dict(json.loads(found.stdout)) if "--json" in words else {}
 
 
-def measure(road: Road, preset: str, changes: list[str], limit: int) -> dict[str, Any]:
-    """Everything that the commands print."""
+def measure(road: Road, chosen: list[str], limit: int) -> dict[str, Any]:
+    """Everything that the commands print. chosen: options of `train run`; none takes its own choice."""
     if not (road.home / "data" / "knowledge").is_dir():
         road("demo", "--no-chat", "--home", str(road.home))
     if not (road.home / "data" / "training" / "dataset" / "report.json").is_file():
-        road("train", "prepare", "--json")
-    trained = road("train", "run", "--preset", preset, *(f"--set={change}" for change in changes), "--json")
+        road("train", "prepare", "--canaries", "5", "--json")
+    trained = road("train", "run", *chosen, "--json")
     figures = road("train", "evaluate", "--limit", str(limit), "--json")
     exported = road("train", "export", "--quantise", "Q4_K_M", "--json")
     road("models", "use", exported["gguf"])
@@ -159,18 +159,17 @@ def main() -> int:
     """The command; 0 when everything holds."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--home", type=Path)
-    parser.add_argument("--preset", default="tiny")
+    parser.add_argument("--preset", help="else the one that `persona train run` takes by itself")
     parser.add_argument("--set", dest="changes", action="append", default=[])
     parser.add_argument("--limit", type=int, default=60)
     parser.add_argument("--write", type=Path)
     chosen = parser.parse_args()
     home = chosen.home or Path(tempfile.mkdtemp(prefix="persona-training-"))
     road = Road(home.resolve())
-    found = measure(road, chosen.preset, chosen.changes, chosen.limit)
-    said = " ".join(
-        ["scripts/measure_training.py", "--preset", chosen.preset, *(f"--set {c}" for c in chosen.changes),
-         "--limit", str(chosen.limit)]
-    )  # fmt: skip
+    preset = [f"--preset={chosen.preset}"] if chosen.preset else []
+    options = [*preset, *(f"--set={change}" for change in chosen.changes)]
+    found = measure(road, options, chosen.limit)
+    said = " ".join(["scripts/measure_training.py", *options, "--limit", str(chosen.limit)])
     text = markdown(found, road, said)
     if chosen.write:
         chosen.write.with_suffix(".md").write_text(text, encoding="utf-8")

@@ -3,9 +3,13 @@
 import json
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from teacher_api import Api, says
+from tiny_architectures import KINDS, write_model
 
 pytest.importorskip("trl", reason="the training extra is not installed")
 
@@ -115,6 +119,97 @@ def test_the_road_of_the_docs_from_an_archive_to_a_reply(
             words[3] = str(next((tmp_path / "home").rglob("*-f16.gguf")))
         more = small.get(words[2], "") if words[1] == "train" else ""
         assert root.run([*words[1:], *more.split()]) == 0, line
+
+
+SMALL = {
+    "prepare": "--most 8",
+    "run": "--force-cpu --set max_steps=1 --set batch=1",
+    "evaluate": "--limit 1",
+}
+
+
+def ran(block: str, changes: dict[str, str], *, but: tuple[str, ...] = ()) -> list[str]:
+    """Run the `persona` lines of a block, with small settings behind them and `changes` within; the others,
+    and those that begin with one of `but`, are given back."""
+    left = []
+    for line in block.splitlines():
+        command = line.partition("  #")[0]
+        for old, new in changes.items():
+            command = command.replace(old, new)
+        words = shlex.split(command)
+        if words[:1] != ["persona"] or line.startswith(but):
+            left.append(line)
+            continue
+        more = SMALL.get(words[2], "") if words[1] == "train" else ""
+        assert root.run([*words[1:], *more.split()]) == 0, line
+    return left
+
+
+@pytest.mark.slow
+def test_a_task_model_as_it_is_documented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (block,) = (b for b in blocks("sh") if "trainer.toy.reminders" in b)
+    reminders.write(tmp_path / "reminders")
+    for name, count in (("train.jsonl", 4), ("test.jsonl", 1)):
+        rows = (tmp_path / "reminders" / name).read_text().splitlines(keepends=True)
+        (tmp_path / "reminders" / name).write_text("".join(rows[:count]))
+    left = ran(block, {"starter": str(tiny_model_path)}, but=("persona serve",))
+    assert [line.split()[0] for line in left] == ["python", "persona"]
+    assert (tmp_path / "reminders.gguf").is_file()
+
+
+@pytest.mark.slow
+def test_rows_that_a_model_writes_as_it_is_documented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = Api()
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "keeper.txt").write_text("Ada Quill painted the lamp room green in 1931.")
+    schema = {"type": "object", "properties": {"when": {"type": "string"}}, "required": ["when"]}
+    (tmp_path / "schema.json").write_text(json.dumps(schema))
+    asked = json.dumps({"rows": [{"question": "Which colour was it?", "answer": "green in 1931"}]})
+    task = json.dumps({"rows": [{"input": "call mum at ten", "output": {"when": "at ten"}}]})
+    api.plan = [says(asked), says(task), says(asked)]
+    (block,) = (b for b in blocks("sh") if "train generate" in b)
+    here = f" --server {api.url} --teacher m --yes"
+    changes = {
+        "--out questions": f"--out questions{here}",
+        "--count 300 --out tasks": f"--count 1 --out tasks{here}",
+        "https://openrouter.ai/api/v1": api.url,
+        " --send-to openrouter.ai": "",
+    }
+    assert ran(block, changes) == []
+    for folder in ("questions", "tasks", "more"):
+        assert (tmp_path / folder / "train.jsonl").read_text(), folder
+
+
+@pytest.mark.slow
+def test_a_model_from_its_folder_as_it_is_documented(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for the download."""
+    monkeypatch.chdir(tmp_path)
+    assert root.run(["ingest", str(talk(tmp_path / "WhatsApp Chat with Lena.txt")), "--me", "Mira Sol"]) == 0
+    write_model(tmp_path / "tinyllama-1.1b", KINDS["tinyllama-1.1b"])
+    (block,) = (b for b in blocks("sh") if "hf download" in b)
+    assert [line.split()[0] for line in ran(block, {})] == ["hf"]
+
+
+@pytest.mark.slow
+def test_several_processes_as_they_are_documented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model_path: Path
+) -> None:
+    assert root.run(["ingest", str(talk(tmp_path / "WhatsApp Chat with Lena.txt")), "--me", "Mira Sol"]) == 0
+    monkeypatch.setenv("PERSONA_MODEL__NAME", str(tiny_model_path))
+    assert root.run(["train", "prepare", "--most", "8"]) == 0
+    (block,) = (b for b in blocks("sh") if b.startswith("torchrun"))
+    words = [*shlex.split(block), *"--force-cpu --set max_steps=2 --set batch=2 --set accumulation=1".split()]
+    folder = Path(sys.executable).parent
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+    found = subprocess.run(words, capture_output=True, text=True, timeout=280)
+    assert found.returncode == 0, found.stderr[-2000:]
+    assert next((tmp_path / "home").rglob("adapter_model.safetensors"))
 
 
 def test_reminders_hold_what_they_promise(tmp_path: Path) -> None:
