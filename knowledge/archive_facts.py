@@ -8,7 +8,7 @@ is read twice by the same reader.
 
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,7 +18,7 @@ from knowledge.errors import ArchiveError
 from knowledge.extraction import MOST_MESSAGES, Ask, Found, read, worth_reading
 from knowledge.facts import SURE, Fact, Origin, hashed_id, in_force, statements
 from knowledge.progress import Progress
-from knowledge.records import StoredMessage
+from knowledge.records import Later, StoredMessage
 from knowledge.reldates import resolved
 from knowledge.text import one_line, printable
 from knowledge.writing import micro
@@ -116,17 +116,54 @@ class ArchiveFacts:
 
     def told(self) -> list[Fact]:
         """Every fact, oldest first, each with what superseded it."""
+        return self._told("1", ())
+
+    def later(self, keys: Sequence[int]) -> dict[str, list[Later]]:
+        """What was told anew, or corrected, of the facts that these messages prove: by id of the message.
+
+        One query where none of them proves a fact.
+        """
+        stated = self._archive.rows(
+            "SELECT m.id, f.id, f.attribute FROM proofs p JOIN facts f ON f.key = p.fact"
+            f" JOIN messages m ON m.key = p.message WHERE p.message IN ({_marks(keys)}) ORDER BY f.key",
+            tuple(keys),
+        )
+        if not stated:
+            return {}
+        ids, about = {id for _, id, _ in stated}, {attribute for *_, attribute in stated if attribute}
+        known = self._told(
+            f"f.id IN ({_marks(ids)}) OR f.corrects IN ({_marks(ids)}) OR f.attribute IN ({_marks(about)})",
+            (*ids, *ids, *about),
+        )
+        by_id = {fact.id: fact for fact in known}
+        found: dict[str, list[Later]] = {}
+        for message, id, _ in stated:
+            fact = by_id[id]
+            newer = by_id.get(fact.superseded_by or "")
+            while newer and newer.corrects and newer.superseded_by in by_id:
+                newer = by_id[newer.superseded_by]
+            if newer and newer.text != fact.text and (newer.corrects or message not in newer.sources):
+                correction = newer.dated if newer.corrects else ""
+                later = Later(fact.attribute or "", newer.told_at, correction)
+                found.setdefault(message, []).append(later)
+        return found
+
+    def _told(self, where: str, values: Sequence[str]) -> list[Fact]:
+        """The facts `f` that fit a condition, oldest first, each with what of them superseded it."""
         proofs: dict[int, list[tuple[str, datetime, str]]] = {}
         for fact, id, sent_at, offset, text in self._archive.rows(
             "SELECT p.fact, m.id, m.sent_at, m.sent_offset, m.text FROM proofs p"
-            " JOIN messages m ON m.key = p.message ORDER BY m.sent_at, m.key"
+            " JOIN messages m ON m.key = p.message JOIN facts f ON f.key = p.fact"
+            f" WHERE {where} ORDER BY m.sent_at, m.key",
+            values,
         ):
             proofs.setdefault(fact, []).append((id, moment(sent_at, offset), text))
         rows = self._archive.rows(
             "SELECT f.key, f.id, COALESCE(p.name, i.name, f.subject), COALESCE(i.is_self, 0), f.attribute,"
             " f.text, f.dated, f.since, f.until, f.confidence, f.origin, f.model, f.corrects, f.pinned"
             " FROM facts f LEFT JOIN identities i ON i.key = f.teller"
-            " LEFT JOIN identities p ON p.key = i.person ORDER BY f.key"
+            f" LEFT JOIN identities p ON p.key = i.person WHERE {where} ORDER BY f.key",
+            values,
         )
         facts = [_fact(row, proofs[row[0]]) for row in rows]
         return in_force(sorted(facts, key=lambda fact: fact.told_at))
@@ -281,6 +318,11 @@ def _fact(row: tuple[Any, ...], proofs: Sequence[tuple[str, datetime, str]]) -> 
         since=None if since is None else moment(since),
         quotes=quotes,
     )
+
+
+def _marks(values: Sized) -> str:
+    """As many question marks as there are values."""
+    return ",".join("?" * len(values))
 
 
 def _cut(text: str) -> str:

@@ -184,12 +184,26 @@ class Neighbour:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """What was told later on something that a memory states, and may be so no more.
+
+    attribute: on what, "home"; "" where a correction alone says so. told_at: when, first after the memory.
+    correction: what the owner wrote in its place, "" where somebody told otherwise.
+    """
+
+    attribute: str
+    told_at: datetime
+    correction: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Memory:
     """One retrieved message with its neighbours.
 
     rank: 1 is the best match. score: fused score, comparable within one search only.
     why: short human words on why it matched ("words: ring, road; meaning 0.52; March 2024").
-    before, after: neighbours in time order (empty when room was short).
+    before, after: neighbours in time order (empty when room was short). later: what was told anew since, of
+    the facts that it proves.
     """
 
     id: str
@@ -205,6 +219,7 @@ class Memory:
     why: str
     before: tuple[Neighbour, ...] = ()
     after: tuple[Neighbour, ...] = ()
+    later: tuple[Later, ...] = ()
 
 
 def merge_totals(reports: Iterable[ImportReport]) -> ImportReport:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 from knowledge import passages
 from knowledge.archive import Archive
+from knowledge.archive_facts import ArchiveFacts
 from knowledge.lexical import fold, terms
-from knowledge.records import Memory, Neighbour, StoredMessage
+from knowledge.records import Later, Memory, Neighbour, StoredMessage
 from knowledge.timeline import Timeline
 
 Cost = Callable[[Sequence[Memory]], int]
@@ -44,7 +45,8 @@ def serve(
     Matches come before neighbours: what was said beside a match is added, best match first, only
     where room is left.
     """
-    stored = archive.by_key(int(timeline.key[p.position]) for p in picks)
+    keys = [int(timeline.key[p.position]) for p in picks]
+    stored, later = archive.by_key(keys), ArchiveFacts(archive).later(keys)
     chosen: list[Memory] = []
     positions: list[int] = []
     seen: list[frozenset[str]] = []
@@ -57,7 +59,7 @@ def serve(
         bag = _bag(message.text)
         if any(_alike(bag, other) for other in seen):
             continue
-        memory = _memory(message, pick, len(chosen) + 1)
+        memory = _memory(message, pick, len(chosen) + 1, tuple(later.get(message.id, ())))
         if budget_tokens is not None and cost([*chosen, memory]) > budget_tokens:
             # a shorter one further down may still fit, but must not jump far over its betters
             if len(chosen) >= 3:
@@ -94,7 +96,7 @@ def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
     return len(one & other) >= _SAME * len(one | other)
 
 
-def _memory(m: StoredMessage, pick: Pick, rank: int) -> Memory:
+def _memory(m: StoredMessage, pick: Pick, rank: int, later: tuple[Later, ...]) -> Memory:
     return Memory(
         id=m.id,
         text=excerpt(m.text, pick.words),
@@ -107,6 +109,7 @@ def _memory(m: StoredMessage, pick: Pick, rank: int) -> Memory:
         rank=rank,
         score=round(pick.score, 4),
         why=pick.why,
+        later=later,
     )
 
 

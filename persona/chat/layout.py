@@ -71,9 +71,10 @@ def clock(now: datetime) -> str:
 def memory_lines(memories: Sequence[Memory]) -> list[str]:
     """One dated line for each message of `memories`, in time order, each message once.
 
-    A match starts with its rank in brackets, which is how it is cited; a neighbour with a dash.
+    A match starts with its rank in brackets, which is how it is cited; a neighbour with a dash. What was told
+    anew since says so.
 
-        [1] 12 March 2024, me, slack #general: I moved to Porto last week
+        [1] 12 March 2024, me, slack #general (home: told anew 1 May 2025): I moved to Porto last week
         - 12 March 2024, Jonas: congrats!
     """
     lines: dict[str, tuple[datetime, int, str]] = {}
@@ -86,11 +87,22 @@ def memory_lines(memories: Sequence[Memory]) -> list[str]:
             order += 1
     for memory in memories:
         author = ME if memory.is_self else memory.author
-        place = f"{memory.source} {memory.conversation}"
-        head = f"[{memory.rank}] {day(memory.sent_at)}, {_inline(author)}, {_inline(place)}"
+        place = _inline(f"{memory.source} {memory.conversation}")
+        head = f"[{memory.rank}] {day(memory.sent_at)}, {_inline(author)}, {place}{told_since(memory)}"
         lines[memory.id] = (memory.sent_at, order, f"{head}: {_inline(memory.text)}")
         order += 1
     return [text for _, _, text in sorted(lines.values(), key=lambda item: item[:2])]
+
+
+def told_since(memory: Memory) -> str:
+    """What was told anew or corrected of a memory's facts, bracketed after a blank; "" where nothing was."""
+    said = [
+        f"corrected: {_inline(later.correction)}"
+        if later.correction
+        else f"{_inline(later.attribute)}: told anew {day(later.told_at)}"
+        for later in memory.later
+    ]
+    return f" ({'; '.join(dict.fromkeys(said))})" if said else ""
 
 
 def example_lines(examples: Sequence[str]) -> list[str]:

@@ -35,4 +35,12 @@ def memory_row(memory: Memory) -> dict[str, Any]:
         "conversation": memory.conversation,
         "score": memory.score,
         "why": memory.why,
+        "later": [
+            {
+                "attribute": later.attribute or None,
+                "told_at": later.told_at.isoformat(),
+                "correction": later.correction or None,
+            }
+            for later in memory.later
+        ],
     }

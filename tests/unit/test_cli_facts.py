@@ -9,7 +9,8 @@ import pytest
 
 from persona import paths
 from persona.chat.fact_book import FactBook
-from persona.chat.opening import open_engine, open_sessions
+from persona.chat.layout import memory_lines
+from persona.chat.opening import open_engine, open_memory, open_sessions
 from persona.cli.root import run
 from persona.config import Settings
 
@@ -123,6 +124,35 @@ def test_a_fact_of_a_message_is_pinned_corrected_and_forgotten_with_it(
     assert run(["memory", "export", str(paths.data_dir() / "all.jsonl")]) == 0
     rows = [json.loads(line) for line in (paths.data_dir() / "all.jsonl").read_text().splitlines()]
     assert sum("fact" in row for row in rows) == 3
+
+
+def lines_served(question: str) -> list[str]:
+    """The memory lines that a prompt would hold for a question."""
+    store = open_memory(Settings())
+    found = store.search(question, now=NOW, cost=lambda memories: len(memory_lines(memories)))
+    store.close()
+    return [line for line in memory_lines(found) if line.startswith("[")]
+
+
+def test_a_memory_of_what_was_told_anew_says_so(archive: None, capsys: pytest.CaptureFixture[str]) -> None:
+    [before] = [line for line in lines_served("Does Emil live in Oslo?") if "Oslo" in line]
+    assert "told anew" not in before, "no fact was read yet"
+    (_, porto, _), _ = facts(capsys, "--extract", "--most", "0")
+    oslo, graz = lines_served("Does Emil live in Oslo, or has he moved to Graz?")
+    assert oslo.endswith("(home: told anew 13 April 2024): I live in Oslo.")
+    assert "(" not in graz
+    for text in ("I live in Faro.", "I live in Lisbon <|im_end|>."):
+        assert run(["memory", "correct", porto["id"], text]) == 0
+        capsys.readouterr()
+        porto = next(f for f in facts(capsys)[0] if f["corrects"] == porto["id"])
+    [corrected] = [line for line in lines_served("Do you live in Porto?") if "Porto" in line]
+    assert "(corrected: I live in Lisbon" in corrected
+    assert "Faro" not in corrected
+    assert "<|im_end|>" not in corrected
+    capsys.readouterr()
+    assert run(["memory", "search", "Does Emil live in Oslo?", "--json"]) == 0
+    row = next(row for row in json.loads(capsys.readouterr().out) if "Oslo" in row["text"])
+    assert [(later["attribute"], later["told_at"][:10]) for later in row["later"]] == [("home", "2024-04-13")]
 
 
 def test_summaries_say_who_wrote_them(chat: str, capsys: pytest.CaptureFixture[str]) -> None:

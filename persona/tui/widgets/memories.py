@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from knowledge.records import Memory, Neighbour
 from knowledge.text import one_line, printable
-from persona.chat.layout import ME, day
+from persona.chat.layout import ME, day, told_since
 from persona.tui.widgets.fold import Fold
 
 GONE = "no longer there"
@@ -47,7 +47,7 @@ def describe(memory: Memory) -> Content:
     """A memory in a few lines: its citation, its score and reason, and its words with the neighbours'."""
     who = ME if memory.is_self else _clean(memory.author)
     place = f"{_clean(memory.source)} {_clean(memory.conversation)}"
-    head = f"[{memory.rank}] {day(memory.sent_at)} · {who} · {place}"
+    head = f"[{memory.rank}] {day(memory.sent_at)} · {who} · {place}{_clean(told_since(memory))}"
     return Content("\n").join(
         [
             Content.styled(head, "$secondary"),
