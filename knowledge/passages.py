@@ -4,12 +4,8 @@ A passage ends at the end of a paragraph, line or sentence where one is near; sh
 passage. Pure functions of the text, so that pieces can be made again whenever they are needed.
 """
 
-import re
-
 LONGEST = 420
 """Characters in one passage, about as many as the embedding model reads of a message."""
-
-_BREAK = re.compile(r"\n\s*\n|\n|(?<=[.!?…])\s+|\s+")
 
 
 def split(text: str, longest: int = LONGEST) -> list[str]:

@@ -1,11 +1,11 @@
 """The prompt layout, used by every door and by the trainer: what a model sees in training is what it
 sees at run time.
 
-    [persona card][frozen summaries] | [recent turns verbatim] | [memories, time, the new message]
+    [persona card][frozen summaries] | [recent turns verbatim] | [style, memories, time, the new message]
 
 What changes every turn comes last, so that the engine's prefix cache keeps the rest: a turn's
-memories are shown with that turn only, and leave the history with the next one. Retrieved text is
-data: fenced, one dated line each, labelled with its source, cleaned of template tokens.
+examples of style and memories are shown with that turn only, and leave the history with the next one.
+Retrieved text is data: fenced, one dated line each, labelled with its source, cleaned of template tokens.
 Knows nothing of stores, budgets or engines; it is given the pieces that fit.
 """
 
