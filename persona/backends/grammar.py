@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _MOST_REPEATS = 1000
 _MOST_CHARACTERS = 200_000
 _COUNTS = ("minItems", "maxItems", "minLength", "maxLength")
+_CHARACTER, _NO_CONTROL = r'char ::= [^"\\] |', r'char ::= [^"\\\x7F\x00-\x1F] |'
+"""What the converter lets into a text, and what JSON does: no line end as it is."""
 _QUOTE = re.compile(rb'(?<!\\)(?:\\\\)*"')
 _REPEAT = re.compile(r"\{\s*\d*\s*,?\s*(\d+)")
 
@@ -32,7 +34,8 @@ def grammar(schema: str, vocabulary: object) -> "LlamaGrammar":
         if not isinstance(read, dict):
             raise ValueError("it must be a JSON object")
         _bounded(read)
-        made = LlamaGrammar.from_json_schema(schema)
+        told = LlamaGrammar.from_json_schema(schema)._grammar
+        made = LlamaGrammar.from_string(told.replace(_CHARACTER, _NO_CONTROL))
         if len(made._grammar) > _MOST_CHARACTERS:
             raise ValueError("it is too large")
     except (Exception, RecursionError) as error:

@@ -66,7 +66,7 @@ class Converter:
                 # closed in time, perhaps: whole JSON that does not say all is no conversion
                 return Conversion(None, _CUT)
         try:
-            data = json.loads(said, strict=False)  # grammars let line ends into strings
+            data = json.loads(said, strict=False)  # a server's grammar may let line ends into strings
             self._validator.validate(data)
         except ValueError:
             return Conversion(None, _CUT)
