@@ -15,18 +15,17 @@ import json
 import os
 import random
 import re
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from serving import serving
 
 from persona.lab.plots import Point, Series, line_plot
 
@@ -160,40 +159,10 @@ def main() -> int:
         schema = Path(home) / "schema.json"
         schema.write_text(json.dumps(SCHEMA))
         environment = {**os.environ, "PERSONA_HOME": home, "PERSONA_SERVE_TOKEN": TOKEN}
-        command = [sys.executable, "-m", "persona", "serve", "--port", "0", "--schema", str(schema)]
-        server = subprocess.Popen(
-            [*command, "--model", options.model], env=environment, stderr=subprocess.PIPE, text=True
-        )
-        try:
-            load = Load(port_of(server), server.pid)
-            until_healthy(load.port)
+        with serving("--schema", str(schema), "--model", options.model, env=environment) as (server, port):
+            load = Load(port, server.pid)
             _run(load, options.minutes, options.clients)
-        finally:
-            server.send_signal(signal.SIGTERM)
-            code = server.wait(60)
-    return _report(load, code, options.html)
-
-
-def port_of(server: "subprocess.Popen[str]") -> int:
-    """The port that a starting `persona serve` says it listens on; its standard error must be a pipe."""
-    assert server.stderr is not None
-    for line in server.stderr:
-        if found := re.search(r"listening on http://[^:]+:(\d+)", line):
-            threading.Thread(target=server.stderr.read, daemon=True).start()
-            return int(found.group(1))
-    raise SystemExit("the server did not start")
-
-
-def until_healthy(port: int) -> None:
-    """Wait for the model; ends the program when it takes more than two minutes."""
-    for _ in range(600):
-        with suppress(OSError):
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-            connection.request("GET", "/health")
-            if connection.getresponse().status == 200:
-                return
-        time.sleep(0.2)
-    raise SystemExit("the model was not loaded within two minutes")
+    return _report(load, server.returncode, options.html)
 
 
 def _run(load: Load, minutes: float, clients: int) -> None:

@@ -10,55 +10,19 @@ document; exit code 1 where a reply breaks the schema, or fewer than 80 % are ex
 import argparse
 import json
 import os
-import re
 import signal
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 from jsonschema import validators
+from serving import serving
 
 LEAST_RIGHT = 0.8
-
-
-@contextmanager
-def serving(model: str, schema: Path) -> Iterator[httpx.Client]:
-    """A client of a server of its own, once it is healthy."""
-    options = ["serve", "--port", "0", "--model", model, "--schema", str(schema)]
-    with tempfile.TemporaryDirectory() as home:
-        env = {**os.environ, "PERSONA_HOME": home}
-        command = [sys.executable, "-m", "persona", *options]
-        with subprocess.Popen(command, env=env, stderr=subprocess.PIPE, text=True) as server:
-            assert server.stderr
-            where = None
-            for line in server.stderr:
-                if where := re.search(r"listening on (http://\S+)", line):
-                    break
-                print(line, end="", file=sys.stderr)
-            if where is None:
-                raise SystemExit("the server did not start")
-            try:
-                with httpx.Client(base_url=where[1], timeout=120) as client:
-                    while not healthy(client) and server.poll() is None:
-                        time.sleep(0.1)
-                    yield client
-            finally:
-                server.terminate()
-
-
-def healthy(client: httpx.Client) -> bool:
-    """Whether the server answers, and has its model."""
-    try:
-        return client.get("/health").status_code == 200
-    except httpx.TransportError:
-        return False
 
 
 def main() -> int:
@@ -77,7 +41,12 @@ def main() -> int:
     valid = right = 0
     seconds: list[float] = []
     wrong: list[dict[str, Any]] = []
-    with serving(asked.model, asked.data / "schema.json") as client:
+    options = ["--model", asked.model, "--schema", str(asked.data / "schema.json")]
+    with (
+        tempfile.TemporaryDirectory() as home,
+        serving(*options, env={**os.environ, "PERSONA_HOME": home}) as (_, port),
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=120, trust_env=False) as client,
+    ):
         for row in rows:
             started = time.perf_counter()
             answer = client.post("/api/convert", json={"text": row["input"]}).raise_for_status().json()

@@ -14,7 +14,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -27,9 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from load_server import TOKEN, port_of, resident_mb, said, until_healthy
+from load_server import TOKEN, resident_mb, said
 from prometheus_client.parser import text_string_to_metric_families
 from sample_home import home
+from serving import serving
 
 from knowledge import chroma
 from knowledge.archive import Archive
@@ -72,11 +72,7 @@ def disk(knowledge: Path) -> dict[str, Any]:
 def served(model: str, turns: int) -> dict[str, Any]:
     """Memory, processor time, tokens and disk of a chat with `persona serve`."""
     environment = {**os.environ, "PERSONA_SERVE_TOKEN": TOKEN}
-    command = [sys.executable, "-m", "persona", "serve", "--port", "0", "--model", model]
-    server = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
-    try:
-        port = port_of(server)
-        until_healthy(port)
+    with serving("--model", model, env=environment) as (server, port):
         loaded = {"mb_loaded": round(resident_mb(server.pid)), "cpu_s_loading": cpu_seconds(server.pid)}
         first, kept = figures(port), bytes_in(paths.sessions_file())
         session = "new"
@@ -84,9 +80,6 @@ def served(model: str, turns: int) -> dict[str, Any]:
             session = ask(port, QUESTIONS[number % len(QUESTIONS)], session)
         last, used = figures(port), cpu_seconds(server.pid) - loaded["cpu_s_loading"]
         memory = round(resident_mb(server.pid))
-    finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(60)
     grown = bytes_in(paths.sessions_file()) - kept  # closed, so that nothing waits in the write-ahead log
     tokens = {
         kind: round((last[f"persona_tokens_total {kind}"] - first[f"persona_tokens_total {kind}"]) / turns)
