@@ -26,7 +26,7 @@ def test_compression_of_the_toy_saves_what_it_should_and_says_what_it_lost() -> 
     rows = [row for name in (files.TRAIN, files.TEST) for row in files.read(project.toy_dir() / name)]
     found = project.compress(rows, PromptTokens(paths.starter_model()).text)
     assert 0.5 <= found.after / found.before <= 0.7
-    assert len(found.lost) < found.proofs
+    assert len(found.lost) <= 0.45 * found.proofs, "of words that answer a question"
     everything = " ".join(row.reply for row in rows)
     assert all(word in everything for word in found.lost)
 
