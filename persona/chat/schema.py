@@ -190,6 +190,19 @@ MIGRATIONS: tuple[tuple[str, str], ...] = (
         ALTER TABLE facts ADD COLUMN model TEXT NOT NULL DEFAULT '';
         """,
     ),
+    (
+        # One row a chat rather than columns of it: a chat that is only read is not used, and forgetting a
+        # turn must not leave its id here.
+        "how a chat was left by its reader",
+        """
+        CREATE TABLE views (
+            session TEXT PRIMARY KEY REFERENCES sessions(id) ON DELETE CASCADE,
+            thinking_open INTEGER NOT NULL,
+            at TEXT REFERENCES turns(id) ON DELETE SET NULL
+        ) WITHOUT ROWID;
+        CREATE INDEX views_at ON views(at);
+        """,
+    ),
 )
 
 

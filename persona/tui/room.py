@@ -8,11 +8,12 @@ import gc
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from textual.message import Message
 
+from persona.chat.views import View, view
 from persona.config import ModelSettings
 from persona.errors import PersonaError
 from persona.tui.door import ChatEngine, Opener, ProgressFn
@@ -45,7 +46,7 @@ class Past:
     """A chat to go on with: its messages in order with their alternatives, and what was not sent.
 
     session: None for a chat that is not begun yet. at: which turn to show, by its id. channel: where the
-    user last spoke as somebody.
+    user last spoke as somebody. view: how it was left.
     """
 
     session: "Session | None" = None
@@ -53,6 +54,7 @@ class Past:
     draft: str = ""
     at: str | None = None
     channel: "Channel | None" = None
+    view: View = field(default_factory=View)
 
 
 class DraftRead(Message):
@@ -296,7 +298,8 @@ class EngineRoom:
         if session_id is None:
             return Past(draft=draft)
         turns = store.turns(session_id, alternatives=True)
-        return Past(store.get(session_id), turns, draft, at, _channel(engine, turns))
+        channel, left = _channel(engine, turns), view(store, session_id)
+        return Past(store.get(session_id), turns, draft, at, channel, left)
 
     @staticmethod
     def _post_context(engine: ChatEngine, session_id: str, post: Callable[[Message], object]) -> None:

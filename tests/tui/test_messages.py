@@ -174,6 +174,10 @@ async def test_thinking_stays_open_in_a_chat_where_the_reader_opened_it(engine: 
         engine.end()
         await wait_until(pilot, lambda: len(engine.idled) == 2)
         assert [t.opened for t in screen.query(Thinking)] == [True, True]
+        (session,) = engine.sessions.list()
+    async with make_app(engine, session_id=session.id).run_test(size=WIDE) as pilot:
+        await resumed(pilot, "reply two")
+        assert [t.opened for t in chat(pilot).query(Thinking)] == [True, True]
 
 
 def in_view(pilot: Pilot[Any], line: str) -> bool:

@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from persona.chat.store import SessionStore
+from persona.chat.views import view
 from persona.errors import SessionError
 from persona.tui.room import LATEST
 from persona.tui.screens.sessions import Found, SessionsScreen
@@ -209,6 +210,28 @@ async def test_the_latest_chat_is_resumed_and_none_is_a_new_one(
         assert empty.requests[0].session_id is None
         empty.end()
     empty.close()
+
+
+async def test_a_chat_opens_where_it_was_left(engine: ScriptedEngine) -> None:
+    far = long_chat(engine, 40)
+    async with make_app(engine, session_id=far).run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: "answer 40" in screen_text(pilot))
+        page = chat(pilot).query_one(Conversation)
+        while "answer 20" not in screen_text(pilot):
+            page.scroll_page_up(animate=False)
+            await wait_until(pilot, lambda: not page.bringing)
+        await wait_until(pilot, lambda: view(engine.sessions, far).at)
+        at = engine.sessions.turn(view(engine.sessions, far).at or "").text.splitlines()[0]
+        assert at in screen_text(pilot)
+        chat(pilot)._leave_for(None)
+        await wait_until(pilot, lambda: QUESTIONS[0] in screen_text(pilot))
+    async with make_app(engine, session_id=LATEST).run_test(size=WIDE) as pilot:
+        await wait_until(pilot, lambda: at in screen_text(pilot))
+        assert "answer 40" not in screen_text(pilot)
+        assert not chat(pilot).query(".-pointed")
+        await pilot.press("ctrl+end")
+        await wait_until(pilot, lambda: "answer 40" in screen_text(pilot))
+        await wait_until(pilot, lambda: view(engine.sessions, far).at is None)
 
 
 # Drafts

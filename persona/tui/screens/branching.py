@@ -1,6 +1,7 @@
 """What can be done with one message: change it, fork there, page through its replies, copy, quote."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -18,6 +19,9 @@ from persona.tui.widgets.welcome import Welcome
 S = TypeVar("S", bound=Said)
 
 EDITING = "change it; {send} asks it in a fork of this chat, {leave} leaves it"
+PLACE_SECONDS = 0.5
+"""How long the page must rest before it counts as what is read."""
+
 
 
 class BranchingScreen(TalkingScreen):
@@ -25,6 +29,7 @@ class BranchingScreen(TalkingScreen):
 
     _clicked: Said | None = None
     _questions: Sequence[str] = ()
+    _place_timer: Timer
     """What an empty chat offers to ask."""
 
     async def on_said_asked(self, event: Said.Asked) -> None:
@@ -118,7 +123,7 @@ class BranchingScreen(TalkingScreen):
             self._leave_editing()
             self._session_id = session_id
             self._prompt.replace_with(past.draft)
-        self._said = None
+        self._said, self._view = None, past.view
         self._show_title(past.session.title if past.session else "")
         self._status.used = 0
         self._status.usage = next((t.usage for t in reversed(turns) if t.usage), None)
@@ -126,13 +131,41 @@ class BranchingScreen(TalkingScreen):
         if asked:
             self.partner, self.channel = asked[-1].correspondent or "", past.channel
         if turns:
-            at = next((n for n, turn in enumerate(turns) if turn.id == past.at), None)
+            wanted = past.at or past.view.at
+            at = next((n for n, turn in enumerate(turns) if turn.id == wanted), None)
             await self._page.fill(self._makers().of(past.turns), at)
         else:
             await self._page.fill([partial(Welcome, self._questions, opening=False)])
+            if at is not None and not past.at:
+                self._go_on_reading(turns[at].id)
         self._prompt.focus()
 
     # Forks and alternatives
+
+    # Where the reader is
+
+    def _watch_place(self) -> None:
+        self._place_timer = self.set_interval(PLACE_SECONDS, self._note_place, pause=True)
+        self.watch(self._page, "scroll_y", self._place_timer.reset, init=False)
+
+    async def _note_place(self) -> None:
+        self._place_timer.pause()
+        await self._leave_as(replace(self._view, at=self._place()))
+
+    def _place(self) -> str | None:
+        """The turn at the top of the view, None where the newest line is in it."""
+        if self._page.at_end:
+            return None
+        top = self._page.scroll_y
+        below = (said for said in self._page.query(Said) if said.display and said.virtual_region.bottom > top)
+        return next((said.turn_id for said in below if said.turn_id), None)
+
+    def _go_on_reading(self, turn_id: str) -> None:
+        """Have that turn at the top of the view, as it was; nobody asked for it, so it is not marked."""
+        said = next(said for said in self._page.query(Said) if said.turn_id == turn_id)
+        said.remove_class("-pointed")
+        to = partial(self._page.scroll_to_widget, said, top=True, animate=False, immediate=True)
+        self._page.call_after_refresh(to)
 
     async def action_fork(self) -> None:
         """Go on in a chat of its own that has everything up to this message."""
@@ -184,8 +217,7 @@ class BranchingScreen(TalkingScreen):
 
     def _makers(self) -> Makers:
         assert self._room.engine is not None
-        keep_open = self._thinking_open.get(self._session_id, False)
-        bubbles = self._settings.tui.bubbles
+        keep_open, bubbles = self._view.thinking_open, self._settings.tui.bubbles
         today = self._clocks.now().astimezone().date()
         return Makers(self._room.engine, self._header.twin, today, keep_open=keep_open, bubbles=bubbles)
 

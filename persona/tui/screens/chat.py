@@ -60,6 +60,7 @@ class ChatScreen(DoorsScreen):
         self._header.twin = "Persona"
         self._header.model = "opening…"
         self._start_flushing()
+        self._watch_place()
         self._prompt.completing = lambda: self._menu.open
         self._prompt.focus()
         if self._wanted is None:

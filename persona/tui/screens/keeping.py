@@ -7,6 +7,7 @@ from textual.content import Content
 from textual.widgets import TextArea
 
 from knowledge.text import one_line, printable
+from persona.chat.views import View, keep_view
 from persona.errors import PersonaError
 from persona.tui.basket import Basket
 from persona.tui.calls import in_thread
@@ -31,6 +32,7 @@ class KeepingScreen(ReadingScreen):
         self._room = room
         self._session_id: str | None = None
         self._chat_title = ""
+        self._view = View()
         self._basket = Basket()
         self._unsent = Unsent()
         self._drafts = room.drafts
@@ -60,6 +62,19 @@ class KeepingScreen(ReadingScreen):
     def _show_title(self, title: str) -> None:
         self._chat_title = one_line(printable(title))
         self._prompt.border_subtitle = Content(self._chat_title)
+
+    # How it is read
+
+    async def _leave_as(self, left: View) -> None:
+        """Have the next one who opens this chat find it so."""
+        if left != self._view:
+            self._view = left
+            await self._keep_view()
+
+    async def _keep_view(self) -> None:
+        """Store it; a chat that is not begun has nothing to store it with."""
+        if self._session_id is not None and self._sessions is not None:
+            await in_thread(self, keep_view, self._sessions, self._session_id, self._view)
 
     # Drafts
 

@@ -1,6 +1,7 @@
 """One turn at a time: it is sent, shown as it comes, stopped, asked for again."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from textual.message import Message
@@ -37,7 +38,6 @@ class TalkingScreen(AskingScreen):
         self._talk: Talk | None = None
         self._said: Talk | None = None
         self._flush: Timer | None = None
-        self._thinking_open: dict[str | None, bool] = {}
 
     def _start_flushing(self) -> None:
         # A message, not a call: a timer runs in a task of its own and would overtake its handler.
@@ -93,12 +93,11 @@ class TalkingScreen(AskingScreen):
         asked: UserMessage | None = None,
     ) -> None:
         self._room.hush()
-        keep_open = self._thinking_open.get(self._session_id, False)
         message = TwinMessage(
             self._header.twin,
             self._clocks.now(),
             self._clocks.seconds,
-            keep_open=keep_open,
+            keep_open=self._view.thinking_open,
             bubbles=self._settings.tui.bubbles,
         )
         await self._page.add(message)
@@ -126,7 +125,7 @@ class TalkingScreen(AskingScreen):
         before = talk.session_id
         await talk.catch_up()
         if talk.session_id != before:
-            self._started(talk.session_id)
+            await self._started(talk.session_id)
         if talk.over:
             self._talk = None
             self._give_back()
@@ -139,13 +138,14 @@ class TalkingScreen(AskingScreen):
     def _turn_over(self, talk: Talk) -> None:
         """The turn is over, however it ended."""
 
-    def _started(self, session_id: str | None) -> None:
+    async def _started(self, session_id: str | None) -> None:
         """The user's message is stored, in this chat."""
         self._unsent.sent()
         if session_id != self._session_id:
             self._drafts.note(self._session_id, "")
             self._session_id = session_id
         self._note_draft()
+            await self._keep_view()
 
     def _idle(self) -> None:
         if self._session_id is not None:
@@ -163,16 +163,16 @@ class TalkingScreen(AskingScreen):
     def on_failed(self, event: Failed) -> None:
         self.notify(event.error.hint, title=event.error.message, severity="warning", markup=False)
 
-    def on_fold_opened(self, event: Fold.Opened) -> None:
-        self._remember_fold(event.fold, True)
+    async def on_fold_opened(self, event: Fold.Opened) -> None:
+        await self._remember_fold(event.fold, opened=True)
 
-    def on_fold_closed(self, event: Fold.Closed) -> None:
-        self._remember_fold(event.fold, False)
+    async def on_fold_closed(self, event: Fold.Closed) -> None:
+        await self._remember_fold(event.fold, opened=False)
 
-    def _remember_fold(self, fold: Fold, opened: bool) -> None:
+    async def _remember_fold(self, fold: Fold, *, opened: bool) -> None:
         """Thinking stays open in this chat, or closed, as the reader last had it."""
         if isinstance(fold, Thinking):
-            self._thinking_open[self._session_id] = opened
+            await self._leave_as(replace(self._view, thinking_open=opened))
 
     def action_stop(self) -> None:
         """Stop the reply."""
