@@ -171,7 +171,7 @@ def test_the_time_left_is_of_all_stages_at_the_speeds_known_so_far(monkeypatch: 
     told(Progress("a model", 0))
     assert heard[-1].left is None
     told(Progress("archive", 0, 1000))
-    assert heard[-1].left == pytest.approx(15 + 10 + 4 + 50)
+    assert heard[-1].left == pytest.approx(10 + 10 + 4 + 50)
     clock[0] = 20
     told(Progress("archive", 500, 1000))
     assert heard[-1].left == pytest.approx(20 + 10 + 4 + 50), "half took 20 seconds"

@@ -13,7 +13,7 @@ from knowledge.progress import Progress
 _GUESSED_READ, _GUESSED_WRITTEN = 4e10, 1e10
 """Tokens a second, times the bytes of a model: measured at Qwen3-0.6B in Q4_K_M, 2 cores."""
 
-_MESSAGES_A_SECOND = 100
+_MESSAGES_A_SECOND = 200
 _TELLING = 0.1
 """Share of a stage after which its own pace tells more than its plan."""
 
