@@ -5,6 +5,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
+from textual.timer import Timer
+
 from persona.tui import quoting
 from persona.tui import keys
 from persona.tui.calls import in_thread
@@ -18,18 +20,18 @@ from persona.tui.widgets.welcome import Welcome
 
 S = TypeVar("S", bound=Said)
 
-EDITING = "change it; {send} asks it in a fork of this chat, {leave} leaves it"
 PLACE_SECONDS = 0.5
 """How long the page must rest before it counts as what is read."""
 
+EDITING = "change it; {send} asks it in a fork of this chat, {leave} leaves it"
 
 
 class BranchingScreen(TalkingScreen):
     """The message at hand is the one whose link was clicked, else the focused one, else the last."""
 
     _clicked: Said | None = None
-    _questions: Sequence[str] = ()
     _place_timer: Timer
+    _questions: Sequence[str] = ()
     """What an empty chat offers to ask."""
 
     async def on_said_asked(self, event: Said.Asked) -> None:
@@ -134,13 +136,11 @@ class BranchingScreen(TalkingScreen):
             wanted = past.at or past.view.at
             at = next((n for n, turn in enumerate(turns) if turn.id == wanted), None)
             await self._page.fill(self._makers().of(past.turns), at)
-        else:
-            await self._page.fill([partial(Welcome, self._questions, opening=False)])
             if at is not None and not past.at:
                 self._go_on_reading(turns[at].id)
+        else:
+            await self._page.fill([partial(Welcome, self._questions, opening=False)])
         self._prompt.focus()
-
-    # Forks and alternatives
 
     # Where the reader is
 
@@ -166,6 +166,8 @@ class BranchingScreen(TalkingScreen):
         said.remove_class("-pointed")
         to = partial(self._page.scroll_to_widget, said, top=True, animate=False, immediate=True)
         self._page.call_after_refresh(to)
+
+    # Forks and alternatives
 
     async def action_fork(self) -> None:
         """Go on in a chat of its own that has everything up to this message."""

@@ -144,8 +144,8 @@ class TalkingScreen(AskingScreen):
         if session_id != self._session_id:
             self._drafts.note(self._session_id, "")
             self._session_id = session_id
-        self._note_draft()
             await self._keep_view()
+        self._note_draft()
 
     def _idle(self) -> None:
         if self._session_id is not None:
