@@ -58,9 +58,10 @@ async def frames(pilot: Pilot[None]) -> list[str]:
     await pilot.pause(0.5)
     take()
     await pilot.press("escape")
-    app.theme = "persona-light"
+    before, app.theme = app.theme, "persona-light"
     await pilot.pause(0.3)
     take()
+    app.theme = before  # what is picked is kept, also in a home that was given
     return taken
 
 
