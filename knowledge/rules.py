@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from knowledge import timewords
+from knowledge import places, timewords
 from knowledge.archive import Archive, moment
 from knowledge.lexical import fold
 from knowledge.timeline import HOUR
@@ -61,12 +61,6 @@ _KIN = re.compile(r"\b(?:your|my|deine?[nmr]?|meine?[nmr]?)\s+(\w+)\s+(\w+)", re
 """What somebody is to the owner, before their name: "your brother Emil"."""
 
 _GREETING = "(?:hey|hi|hello|oh|dear|hallo|liebe[rs]?)"
-_SOURCES = {
-    "slack": "slack", "discord": "discord", "whatsapp": "whatsapp", "telegram": "telegram",
-    "email": "email", "mail": "email", "mailed": "email", "emailed": "email",
-    "note": "notes", "notes": "notes", "journal": "notes", "diary": "notes",
-    "notiz": "notes", "notizen": "notes", "tagebuch": "notes",
-}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +91,15 @@ def read(archive: Archive, query: str, now: datetime) -> Reading:
     """What `query`, asked at `now`, names of who, where and when."""
     words = [fold(w) for w in re.findall(r"\w+", re.sub(r"['’]s\b", "", query))]
     people, named = _people(archive, query, words)
-    places = _places(archive, query)
-    where = {fold(w) for name in places.values() for w in re.findall(r"\w+", name)}
+    conversations = places.conversations(archive, query)
+    sources = {said: source for said, source in places.sources(query).items() if said not in named}
+    where = {fold(w) for name in (*conversations.values(), *sources) for w in re.findall(r"\w+", name)}
     return Reading(
         people=people,
-        places=places,
-        sources=frozenset(_SOURCES[w] for w in words if w in _SOURCES),
+        places=conversations,
+        sources=frozenset(sources.values()),
         called=named,
-        names=frozenset({*named, *where, *_SOURCES, "channel"}),
+        names=frozenset({*named, *where, *(places.A_PLACE if conversations else ())}),
         spans=tuple(timewords.find(query, now)),
         you=not _YOU.isdisjoint(words),
         now=bool(_NOW.search(query)),
@@ -126,13 +121,13 @@ def apply(
     if reading.you:
         gain[timeline.own] += OWN_WORDS
     gain[timeline.asks] += A_QUESTION
-    places = set(reading.places)
+    where = set(reading.places)
     if reading.sources:
         marks = ",".join("?" * len(reading.sources))
         sql = f"SELECT key FROM conversations WHERE source IN ({marks})"
-        places |= {key for (key,) in archive.rows(sql, tuple(reading.sources))}
-    if places:
-        gain[np.isin(timeline.conversation, list(places))] += NAMED_PLACE
+        where |= {key for (key,) in archive.rows(sql, tuple(reading.sources))}
+    if where:
+        gain[np.isin(timeline.conversation, list(where))] += NAMED_PLACE
     for span in reading.spans:
         gain += timely(span, timeline)
     return np.asarray(score + gain)
@@ -218,14 +213,3 @@ def _first_and_last(alias: str) -> frozenset[str]:
     """The parts of a name that may stand for it, folded."""
     parts = [fold(p) for p in re.findall(r"\w+", alias)] if ":" not in alias else []
     return frozenset(p for p in parts[:1] + parts[-1:] if len(p) > 2)
-
-
-def _places(archive: Archive, query: str) -> dict[int, str]:
-    """Conversations named with their `#`, or as "the NAME channel"; Discord's are `#general in SERVER`."""
-    said = {f"#{w}".casefold() for w in re.findall(r"#([\w-]+)", query)}
-    said |= {f"#{w}".casefold() for w in re.findall(r"([\w-]+) channel\b", query)}
-    said |= {f"#{w}".casefold() for w in re.findall(r"\bchannel ([\w-]+)", query)}
-    if not said:
-        return {}
-    rows = archive.rows("SELECT key, name FROM conversations WHERE name LIKE '#%'")
-    return {key: name for key, name in rows if name.casefold().partition(" in ")[0] in said}

@@ -12,6 +12,7 @@ import pytest
 from knowledge import lexical, passages, rules
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
+from knowledge.importers import registry
 from knowledge.index import VectorIndex
 from knowledge.meaning import ANSWERS, answering
 from knowledge.people import set_owner
@@ -138,6 +139,71 @@ def test_a_named_channel_weighs_more(talk: Talk) -> None:
     )
     assert found(retriever, "what about soup in #work?")[0] == "soup again for all"
     assert found(retriever, "soup in the food channel")[0] == "soup again"
+
+
+@pytest.mark.parametrize(
+    ("asked", "source"),
+    [
+        *((f"Which soup was it on {name}?", name) for name in registry.names() if name != "generic"),
+        ("Which soup did you write of on Google Chat?", "google-chat"),
+        ("Which soup is in your diary?", "notes"),
+        ("What did you tell ChatGPT of soup?", "chatgpt"),
+        ("What soup did you mail of?", "email"),
+    ],
+)
+def test_a_named_source_weighs_more(tmp_path: Path, asked: str, source: str) -> None:
+    archive = Archive(tmp_path / "archive.sqlite3")
+    for place in ("elsewhere", source, "nowhere"):
+        soup = Message(place, place, place, place, PEOPLE["mira"], START, "soup again")
+        archive.add([soup], ImportReport("x", place))
+    embedder = Embedder()
+    retriever = Retriever(archive, VectorIndex(tmp_path / "index", archive, embedder), embedder)
+    ranking = retriever.rank(asked, now=NOW)
+    assert ranking.reading.sources == {source}
+    best, second = ranking.score[ranking.order[:2]]
+    assert best - second == pytest.approx(rules.NAMED_PLACE)
+
+
+@pytest.mark.parametrize(
+    "asked", ["Was there a signal at the cabin?", "Does Claude like soup?", "Who is the messenger?"]
+)
+def test_a_word_that_is_also_a_source_names_none(talk: Talk, asked: str) -> None:
+    retriever = talk(("mira", "#a", 0, "soup again"))
+    assert rules.read(retriever._archive, asked, NOW).sources == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ("What was said of soup in the Sunday Soup Club?", {"Sunday Soup Club 🍲"}),
+        ("what was said of soup in sunday soup club", {"Sunday Soup Club 🍲"}),
+        ("Which soup was it in the Familie group?", {"Familie"}),
+        ("Welche soup war es in der Gruppe Familie?", {"Familie"}),
+        ("Which soup does the Familie like?", set()),
+        ("Which soup does Noor Haddad like?", set()),
+        ("What is the soup of the day?", set()),
+        ("Which soup for the number two in Larus Lounge?", set()),
+        ("Which soup in Chart number two?", {"#Chart number two in Larus Lounge"}),
+        ("Which soup in the off-topic channel?", {"#off-topic"}),
+    ],
+)
+def test_a_conversation_is_named_by_its_whole_name(talk: Talk, asked: str, named: set[str]) -> None:
+    groups = ("Sunday Soup Club 🍲", "Familie", "Noor Haddad", "Mira, Will", "of the", "@noor", "#off-topic")
+    lines = [("mira", name, n, "soup again") for n, name in enumerate(groups)]
+    retriever = talk(*lines, ("noor", "#Chart number two in Larus Lounge", 9, "soup for all"))
+    reading = rules.read(retriever._archive, asked, NOW)
+    assert set(reading.places.values()) == named
+    if named:
+        assert retriever.search(asked, now=NOW, budget_tokens=None, cost=len, k=1)[0].conversation in named
+
+
+def test_a_group_that_came_later_is_known(talk: Talk) -> None:
+    retriever = talk(("mira", "#a", 0, "soup again"))
+    asked = "Which soup in the Sunday Soup Club?"
+    assert rules.read(retriever._archive, asked, NOW).places == {}
+    late = Message("late", "whatsapp", "g", "Sunday Soup Club", PEOPLE["noor"], START, "soup, too")
+    retriever._archive.add([late], ImportReport("x", "whatsapp"))
+    assert list(rules.read(retriever._archive, asked, NOW).places.values()) == ["Sunday Soup Club"]
 
 
 def test_a_named_time_weighs_more_and_hides_nothing(talk: Talk) -> None:
