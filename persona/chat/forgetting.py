@@ -8,12 +8,12 @@ mentions go too. Doing it again changes nothing.
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from knowledge.forgetting import Forgetting, words_of
 from knowledge.tombstones import lines
 from persona.chat.store import SessionStore
-from persona.chat.turns import Turn
+from persona.chat.turns import MemoryRef, Turn
 from persona.chat.writes import FORGOTTEN, as_title, unsummarise
 
 _TELLING_START = 40
@@ -43,9 +43,10 @@ def clear(sessions: SessionStore, plan: Forgetting) -> Cleared:
         for session_id, said in read.items():
             deleted, emptied = sought.stale(said)
             for turn in said:
-                left = [asdict(m) for m in turn.memories if m.id not in sought.gone]
-                if len(left) < len(turn.memories):
-                    db.execute("UPDATE turns SET memories = ? WHERE id = ?", (json.dumps(left), turn.id))
+                left = sought.without(turn.memories)
+                if left != turn.memories:
+                    held = json.dumps([asdict(m) for m in left])
+                    db.execute("UPDATE turns SET memories = ? WHERE id = ?", (held, turn.id))
             summaries += unsummarise(db, session_id, {t.id for t in (*deleted, *emptied)})
             empty = "UPDATE turns SET text = ?, thinking = '' WHERE id = ?"
             db.executemany(empty, [(FORGOTTEN, t.id) for t in emptied])
@@ -104,6 +105,14 @@ class _Sought:
                 or (t.number in shown and words_of(t.text) & self._words)
             )
         ]
+
+    def without(self, memories: Sequence[MemoryRef]) -> tuple[MemoryRef, ...]:
+        """References to what is left; why one was chosen may name them, or be a word of theirs alone."""
+        return tuple(
+            replace(m, why="") if self.naming.search(m.why) or words_of(m.why) & self._words else m
+            for m in memories
+            if m.id not in self.gone
+        )
 
     def names_or_quotes(self, text: str) -> bool:
         """Whether `text` names them, or holds a telling line of theirs."""

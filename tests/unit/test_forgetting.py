@@ -250,12 +250,16 @@ def test_a_question_in_their_words_that_was_answered_from_theirs_is_a_mention(
         store.add_user(chat.id, f"What is a {PLANTED[0]}?")
         refs = [MemoryRef(shown.id, 1, 0.5, f"words: {PLANTED[0]}")]
         store.add_reply(chat.id, 1, text="No idea.", memories=refs, status="complete")
-        other = store.add_user(chat.id, "And who sings?")
+        other = store.add_user(chat.id, "And who else?")
+        left = MemoryRef("other", 1, 0.5, f"words: {PLANTED[0]}; person: Lena Weber")
+        store.add_reply(chat.id, 2, text="Nobody.", memories=[left], status="complete")
     done = forget(capsys, "--person", "Lena Weber", "--mentions")
     assert len(done["chat_mentions"]) == 3
-    assert left_in(home, PLANTED) == {}
+    assert left_in(home, [*PLANTED, "lena weber"]) == {}
     with closing(open_sessions()) as store:
-        assert [turn.id for turn in store.turns(chat.id)] == [other.id]
+        kept, reply = store.turns(chat.id)
+        assert kept.id == other.id
+        assert (reply.text, reply.memories) == ("Nobody.", (MemoryRef("other", 1, 0.5, ""),))
 
 
 def test_a_killed_forgetting_is_brought_to_its_end(
