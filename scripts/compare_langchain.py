@@ -17,9 +17,10 @@ is counted in the starter's tokens. The budget is for summary and earlier turns 
 
 No model writes: a scripted one says the first dozen words of every line it is given, the newest that fit
 (35 % of the budget at most, Persona's own share). So calls, what they read and write and what the prompts
-hold are told, and nothing of how good a summary is. read anew: tokens of the history that follow the first
-difference from the prompt before, which an engine with a prefix cache has to evaluate again or for the first
-time.
+hold are told, and nothing of how good a summary is. prompt tokens in all: history and new message of every
+turn together; rules, card and memories, which LangChain leaves to others, are not in it. read anew: tokens
+of the history that follow the first difference from the prompt before, which an engine with a prefix cache
+has to evaluate again or for the first time.
 """
 
 import argparse
@@ -48,13 +49,15 @@ _WORDS = 12
 
 @dataclass(slots=True)
 class Row:
-    """What one way gave. history: tokens of summary and earlier turns in each prompt."""
+    """What one way gave. history: tokens of summary and earlier turns in each prompt. asked: of all new
+    messages together, the same in every row and counted in the first."""
 
     calls: int = 0
     read: int = 0
     written: int = 0
     history: list[int] = field(default_factory=list)
     anew: int = 0
+    asked: int = 0
 
     def count(self, prompt: int, summary: int) -> None:
         """One call of the summariser."""
@@ -250,8 +253,9 @@ def compare(turns: int, budget: int, seed: int) -> dict[str, Row]:
         count = lru_cache(maxsize=None)(backend.count_tokens)
         whole = Row()
         prompts = Prompts(whole, count)
-        for n in range(len(talk)):
+        for n, (text, _) in enumerate(talk):
             prompts.add([text for pair in talk[:n] for text in pair])
+            whole.asked += count(text)
         return {
             "everything": whole,
             "ConversationSummaryBufferMemory": buffer_row(talk, budget, most, count),
@@ -299,13 +303,16 @@ def main() -> int:
         print(json.dumps({name: asdict(row) for name, row in found.items()}, indent=2))
         return 0
     print(
-        "| | summariser calls | tokens read + written by them | history tokens, median (most) | read anew |"
+        "| | summariser calls | tokens read + written by them | history tokens, median (most)"
+        " | prompt tokens in all | read anew |"
     )
-    print("|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|")
+    asked = found["everything"].asked
     for name, row in found.items():
         print(
             f"| {name} | {row.calls} | {row.read:,} + {row.written:,} "
-            f"| {statistics.median(row.history):,.0f} ({max(row.history):,}) | {row.anew:,} |"
+            f"| {statistics.median(row.history):,.0f} ({max(row.history):,}) "
+            f"| {sum(row.history) + asked:,} | {row.anew:,} |"
         )
     return 0
 
