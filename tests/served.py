@@ -4,7 +4,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,10 +22,11 @@ HEADERS = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json
 
 @dataclass(frozen=True)
 class Served:
-    """A server under test. thread: ends with it."""
+    """A server under test. stop: as a signal does it. thread: ends with the server."""
 
     engine: Engine
     port: int
+    stop: Callable[[], None]
     thread: threading.Thread
 
     @property
@@ -87,7 +88,11 @@ def serving(
         },
     )
     thread.start()
-    served = Served(engine, bound.getsockname()[1], thread)
+
+    def stop() -> None:
+        held[0].should_exit = True
+
+    served = Served(engine, bound.getsockname()[1], stop, thread)
     until = time.monotonic() + 60
     while wait and not served.healthy():
         assert time.monotonic() < until, "the server did not get healthy"
@@ -95,6 +100,6 @@ def serving(
     try:
         yield served
     finally:
-        held[0].should_exit = True
+        stop()
         thread.join(30)
         assert not thread.is_alive(), "the server did not end"
