@@ -28,6 +28,7 @@ from persona.tui.widgets.slash import SlashMenu
 from tui.conftest import chat, make_app, opened, screen_text, wait_until, write
 from tui.scripted import ScriptedEngine
 from tui.test_glass import stored
+from tui.test_opening import SlowOpener
 from tui.test_sessions import tell
 
 WIDE = (110, 36)
@@ -254,6 +255,28 @@ async def test_a_file_that_is_dropped_is_offered_to_be_read(engine: ScriptedEngi
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, StepScreen))
         await wait_until(pilot, lambda: "notes.md" in screen_text(pilot))
         assert screen.query_one(Prompt).text == ""
+
+
+@pytest.mark.parametrize("while_it", ["opens", "speaks"])
+async def test_a_file_dropped_while_busy_is_offered_afterwards(
+    engine: ScriptedEngine, tmp_path: Path, while_it: str
+) -> None:
+    dropped = tmp_path / "notes.md"
+    dropped.write_text("# Porto", encoding="utf-8")
+    opener = SlowOpener(engine)
+    async with make_app(opener).run_test(size=WIDE, notifications=True) as pilot:
+        if while_it == "speaks":
+            opener.let.set()
+            await opened(pilot)
+            await write(pilot, "hi")
+            await wait_until(pilot, lambda: engine.requests)
+        pilot.app.post_message(Paste(str(dropped)))
+        await wait_until(pilot, lambda: "notes.md can be read as soon as" in screen_text(pilot))
+        assert chat(pilot).query_one(Prompt).text == ""
+        opener.let.set()
+        engine.end()
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, StepScreen))
+        await wait_until(pilot, lambda: "notes.md" in screen_text(pilot))
 
 
 async def test_a_chat_is_exported_from_the_app(engine: ScriptedEngine, tmp_path: Path) -> None:

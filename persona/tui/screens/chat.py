@@ -9,6 +9,7 @@ from textual.widgets import Footer, OptionList, TextArea
 from persona.config import Settings
 from persona.tui import keys
 from persona.tui.clocks import Clocks
+from persona.tui.listening import Listening
 from persona.tui.room import EngineRoom
 from persona.tui.screens.doors import DoorsScreen
 from persona.tui.widgets.conversation import Conversation
@@ -59,7 +60,7 @@ class ChatScreen(DoorsScreen):
         self._take_settings(self._settings)
         self._header.twin = "Persona"
         self._header.model = "opening…"
-        self._start_flushing()
+        self._listening = Listening(self)
         self._watch_place()
         self._prompt.completing = lambda: self._menu.open
         self._prompt.focus()
@@ -120,7 +121,7 @@ class ChatScreen(DoorsScreen):
         await self.run_action(command.call)
 
     def on_prompt_dropped(self, event: Prompt.Dropped) -> None:
-        self._import(event.paths)
+        self._take_dropped(event.paths)
 
     def on_prompt_up(self) -> None:
         """An empty prompt: pick a question, or take the last message back to change it."""

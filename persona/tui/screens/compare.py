@@ -4,13 +4,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, VerticalScroll
-from textual.message import Message
 from textual.screen import ModalScreen
-from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from knowledge.text import printable
@@ -22,10 +19,10 @@ from persona.tui import keys
 from persona.tui.calls import in_thread
 from persona.tui.contrast import Arm
 from persona.tui.door import ChatEngine
-from persona.tui.feed import Ended, Feed, pump
+from persona.tui.feed import Ended, Feed
+from persona.tui.listening import Listening
 from persona.tui.widgets.markdown import ReplyMarkdown
 
-FLUSH_SECONDS = 0.1
 SIDES: tuple[Picked, Picked] = ("left", "right")
 
 
@@ -52,8 +49,7 @@ class CompareScreen(ModalScreen[str | None]):
     CompareScreen Footer { background: $surface; }
     """
 
-    class FeedReady(Message):
-        """Something was said."""
+    _listening: Listening
 
     def __init__(
         self,
@@ -68,12 +64,11 @@ class CompareScreen(ModalScreen[str | None]):
         self._beside, self._bubbles = beside, bubbles
         self._engine = engine
         self._arms, self._sides = arms, sides
-        self._feed = Feed(lambda: self.post_message(self.FeedReady()))
+        self._feed = Feed(lambda: self._listening.wake())
         self._cancel = threading.Event()
         self._session_id: str | None = None
         self._done: list[TurnFinished] = []
         self._over = False
-        self._flush: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield Static(printable(self._arms[0].request.text), id="asked", markup=False)
@@ -89,8 +84,8 @@ class CompareScreen(ModalScreen[str | None]):
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        self._flush = self.set_interval(FLUSH_SECONDS, lambda: self.post_message(self.FeedReady()))
-        self.run_worker(partial(pump, self._both, self._feed), thread=True, group="compare")
+        self._listening = Listening(self)
+        self._listening.run(self._both, self._feed)
 
     def on_unmount(self) -> None:
         self._cancel.set()
@@ -110,7 +105,7 @@ class CompareScreen(ModalScreen[str | None]):
             again = replace(second.request, session_id=session_id)
             yield from answering[1].regenerate(session_id, again, self._cancel)
 
-    async def on_compare_screen_feed_ready(self) -> None:
+    async def on_feed_ready(self) -> None:
         for event in self._feed.drain():
             match event:
                 case TurnStarted(session_id=session_id):
@@ -131,8 +126,7 @@ class CompareScreen(ModalScreen[str | None]):
 
     def _ended(self) -> None:
         self._over = True
-        if self._flush is not None:
-            self._flush.pause()
+        self._listening.rest()
         say = self.query_one("#say", Static)
         say.update("which is better?" if self._comparable else "there are no two replies to choose between")
         self.refresh_bindings()

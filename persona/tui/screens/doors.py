@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from textual.message import Message
 
+from knowledge.text import one_line, printable
 from persona import config
 from persona.config import Settings
 from persona.tui import contrast
@@ -25,6 +26,8 @@ MYSELF = ""
 class DoorsScreen(OpeningScreen):
     """Nothing here runs a turn."""
 
+    _dropped: tuple[Path, ...] = ()
+    """What waits to be offered to be read."""
     contrast: str = ""
     """What the second of two replies differs in, "" while there is one."""
 
@@ -225,6 +228,21 @@ class DoorsScreen(OpeningScreen):
         importer = Importer(engine.memory)
         step = ExportsStep(first_run.known(), importer.read, importer.settle_owner, dropped)
         self.app.push_screen(StepScreen(step), self._imported)
+
+    def _take_dropped(self, dropped: tuple[Path, ...]) -> None:
+        """Offer them to be read, now or as soon as nothing else is under way."""
+        self._dropped += dropped
+        if self._room.engine is not None and self._talk is None:
+            self._at_rest()
+            return
+        names = ", ".join(one_line(printable(path.name)) for path in dropped)
+        when = "the model is open" if self._room.engine is None else "the reply is there"
+        self.notify(f"{names} can be read as soon as {when}.", markup=False)
+
+    def _at_rest(self) -> None:
+        dropped, self._dropped = self._dropped, ()
+        if dropped:
+            self._import(dropped)
 
     async def _imported(self, anything: bool | None) -> None:
         if anything:

@@ -9,7 +9,6 @@ from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.timer import Timer
 from textual.widgets import Footer, Input, Static, TextArea
 
 from knowledge.text import printable
@@ -20,9 +19,9 @@ from persona.tui import keys
 from persona.tui.calls import in_thread
 from persona.tui.door import ChatEngine
 from persona.tui.drafts import Drafts
-from persona.tui.feed import Ended, Feed, pump
+from persona.tui.feed import Ended, Feed
+from persona.tui.listening import Listening
 
-FLUSH_SECONDS = 0.1
 SENDER, MESSAGE, REPLY = FIELDS = ("from", "message", "reply")
 """What is written in these is a draft, too, and there again when the screen is."""
 
@@ -86,8 +85,7 @@ class DraftScreen(ModalScreen[str | None]):
     DraftScreen Footer { background: $surface; }
     """
 
-    class FeedReady(Message):
-        """Something was said."""
+    _listening: Listening
 
     def __init__(
         self, engine: ChatEngine, request: TurnRequest, drafts: Drafts, written: Mapping[str, str]
@@ -98,7 +96,6 @@ class DraftScreen(ModalScreen[str | None]):
         self._drafts, self._written = drafts, written
         self._cancel = threading.Event()
         self._feed: Feed | None = None
-        self._flush: Timer | None = None
         self._session_id: str | None = None
         self._made: list[TurnFinished] = []
         self._chosen: int | None = None
@@ -121,9 +118,7 @@ class DraftScreen(ModalScreen[str | None]):
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
-        self._flush = self.set_interval(
-            FLUSH_SECONDS, lambda: self.post_message(self.FeedReady()), pause=True
-        )
+        self._listening = Listening(self)
         self.query_one("#message").focus()
 
     def on_unmount(self) -> None:
@@ -170,14 +165,12 @@ class DraftScreen(ModalScreen[str | None]):
             correspondent=sender or None,
             channel=self._request.channel if sender == self._request.correspondent else None,
         )
-        self._feed = Feed(lambda: self.post_message(self.FeedReady()))
-        if self._flush is not None:
-            self._flush.resume()
+        self._feed = Feed(self._listening.wake)
         own = self._engine.backend.default_sampling(bool(request.thinking))
         start = partial(drafts, self._engine, request, self._cancel, temperature=own.temperature)
-        self.run_worker(partial(pump, start, self._feed), thread=True, group="drafts")
+        self._listening.run(start, self._feed)
 
-    async def on_draft_screen_feed_ready(self) -> None:
+    async def on_feed_ready(self) -> None:
         if self._feed is None:
             return
         for event in self._feed.drain():
@@ -194,8 +187,7 @@ class DraftScreen(ModalScreen[str | None]):
                     self._made.append(event)
                 case Ended(error=error):
                     self._feed = None
-                    if self._flush is not None:
-                        self._flush.pause()
+                    self._listening.rest()
                     if error is not None:
                         self.notify(error.hint, title=error.message, severity="error", markup=False)
 

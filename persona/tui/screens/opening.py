@@ -68,6 +68,8 @@ class OpeningScreen(BranchingScreen):
         self._refused = None
         if self._unsent.sending:
             await self._send(self._unsent.sent())
+        else:
+            self._at_rest()
 
     async def on_opening_failed(self, event: OpeningFailed) -> None:
         await self.query(OpeningProgress).remove()

@@ -14,13 +14,6 @@ class ReadingScreen(Screen[None]):
     def _page(self) -> Conversation:
         return self.query_one(Conversation)
 
-    def action_copy_reply(self) -> None:
-        """Put the last reply on the clipboard."""
-        said = [reply.text for reply in self.query(TwinMessage) if reply.text]
-        if said:
-            self.app.copy_to_clipboard(said[-1])
-            self.notify("The last reply is on the clipboard.", markup=False)
-
     def action_toggle_folds(self) -> None:
         """Open everything under the last reply, or close it."""
         replies = self.query(TwinMessage)

@@ -4,16 +4,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
-from textual.message import Message
-from textual.timer import Timer
-
 from persona.chat.events import TurnEvent
 from persona.config import Settings
 from persona.tui import quoting
 from persona.tui.calls import in_thread
 from persona.tui.clocks import Clocks
-from persona.tui.feed import pump
 from persona.tui.history import quoted
+from persona.tui.listening import Listening
 from persona.tui.room import ContextRead, EngineRoom, Failed, Indexed
 from persona.tui.screens.asking import AskingScreen
 from persona.tui.talk import Talk
@@ -22,26 +19,17 @@ from persona.tui.widgets.messages import Quoted, Thinking, TwinMessage, UserMess
 from persona.tui.widgets.status import StatusBar
 from persona.tui.widgets.welcome import Welcome
 
-FLUSH_SECONDS = 0.1
-"""How often waiting fragments are shown; the first of a reply does not wait."""
-
 
 class TalkingScreen(AskingScreen):
     """A screen with at most one turn under way."""
 
-    class FeedReady(Message):
-        """Something happened in the running turn that should be shown at once."""
+    _listening: Listening
 
     def __init__(self, room: EngineRoom, settings: Settings, clocks: Clocks | None = None) -> None:
         super().__init__(room, settings)
         self._clocks = clocks or Clocks()
         self._talk: Talk | None = None
         self._said: Talk | None = None
-        self._flush: Timer | None = None
-
-    def _start_flushing(self) -> None:
-        # A message, not a call: a timer runs in a task of its own and would overtake its handler.
-        self._flush = self.set_interval(FLUSH_SECONDS, self._wake, pause=True)
 
     @property
     def _status(self) -> StatusBar:
@@ -102,20 +90,12 @@ class TalkingScreen(AskingScreen):
         )
         await self._page.add(message)
         self._page.to_end()
-        talk = Talk(message, self._page, self._status, self._wake, replaces, asked)
+        talk = Talk(message, self._page, self._status, self._listening.wake, replaces, asked)
         self._talk = self._said = talk
         self.refresh_bindings()
-        if self._flush is not None:
-            self._flush.resume()
-        self.run_worker(
-            partial(pump, partial(turn, cancel=talk.cancel), talk.feed), thread=True, group="talk"
-        )
+        self._listening.run(partial(turn, cancel=talk.cancel), talk.feed)
 
-    def _wake(self) -> None:
-        """Have the feed drained; from any thread."""
-        self.post_message(self.FeedReady())
-
-    async def on_talking_screen_feed_ready(self) -> None:
+    async def on_feed_ready(self) -> None:
         await self._catch_up()
 
     async def _catch_up(self) -> None:
@@ -129,14 +109,17 @@ class TalkingScreen(AskingScreen):
         if talk.over:
             self._talk = None
             self._give_back()
-            if self._flush is not None:
-                self._flush.pause()
+            self._listening.rest()
             self.refresh_bindings()
             self._turn_over(talk)
             self._idle()
+            self._at_rest()
 
     def _turn_over(self, talk: Talk) -> None:
         """The turn is over, however it ended."""
+
+    def _at_rest(self) -> None:
+        """The engine is open and nothing is under way: the time for what had to wait."""
 
     async def _started(self, session_id: str | None) -> None:
         """The user's message is stored, in this chat."""
