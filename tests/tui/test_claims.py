@@ -69,6 +69,7 @@ def test_every_feature_we_claim_names_tests_that_are_there(feature: str, here: s
     found = list(named(tests))
     assert bool(found) == (here != "–")
     for file, pattern in found:
+        assert pattern, f"{file.name} alone is no test"
         assert re.search(rf"def test_\w*{pattern}", file.read_text(encoding="utf-8")), (file.name, pattern)
 
 
