@@ -6,6 +6,7 @@ Only this project's own loggers reach the file; a library's records may quote wh
 import logging
 import logging.handlers
 import os
+from io import TextIOWrapper
 from types import TracebackType
 
 from persona import paths
@@ -23,7 +24,7 @@ class _LogFile(logging.handlers.RotatingFileHandler):
     others follow, or each would move what another has just begun.
     """
 
-    def _open(self):  # type: ignore[no-untyped-def]
+    def _open(self) -> TextIOWrapper:
         paths.log_file().parent.mkdir(parents=True, exist_ok=True)
         return super()._open()
 
