@@ -1,12 +1,15 @@
 """The Backend contract, run over every engine and model there is."""
 
 import json
+import os
+import shutil
 import socket
+import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,31 @@ def served_backend(tiny_model_path: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module")
+def llama_server_backend(tiny_model_path: Path) -> Iterator[Backend]:
+    """The tiny model behind llama.cpp's own server, where it is installed."""
+    program = os.environ.get("LLAMA_SERVER") or shutil.which("llama-server")
+    if program is None:
+        pytest.skip("llama-server is not installed (set LLAMA_SERVER to the program)")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    model = ["--model", str(tiny_model_path), "--alias", "tiny-qwen3", "--ctx-size", "4096"]
+    options = ["--port", str(port), "--threads", "1", "--parallel", "1", "--reasoning-format", "deepseek"]
+    with subprocess.Popen(
+        [program, *model, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as server:
+        held: OpenAICompatBackend | None = None
+        until = time.monotonic() + 60
+        while held is None:
+            try:
+                held = OpenAICompatBackend(f"http://127.0.0.1:{port}/v1#tiny-qwen3")
+            except ModelError:
+                assert time.monotonic() < until, "llama-server did not start"
+        yield held
+        held.close()
+        server.terminate()
+
+
+@pytest.fixture(scope="module")
 def folder_backend(tiny_model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
     """The tiny model as a folder under transformers."""
     folder = write_folder(tiny_model_path, tmp_path_factory.mktemp("folder") / "tiny-qwen3")
@@ -67,7 +95,10 @@ def folder_backend(tiny_model_path: Path, tmp_path_factory: pytest.TempPathFacto
     backend.close()
 
 
-@pytest.fixture(params=["tiny_backend", "starter_backend", "served_backend", "folder_backend"])
+ENGINES = ["tiny_backend", "starter_backend", "served_backend", "llama_server_backend", "folder_backend"]
+
+
+@pytest.fixture(params=ENGINES)
 def backend(request: pytest.FixtureRequest) -> Backend:
     held: Backend = request.getfixturevalue(request.param)
     return held
@@ -438,69 +469,6 @@ def test_a_letter_cut_over_two_tokens_arrives_whole(scripted: Scripted) -> None:
 def test_a_letter_cut_off_by_the_end_does_not_break_the_reply(scripted: Scripted) -> None:
     held = scripted([" Port", b"\xc3", "<|im_end|>"])
     assert both_channels(held, False)[1] == "Port\N{REPLACEMENT CHARACTER}"
-
-
-def test_a_server_on_another_machine_is_refused_unasked() -> None:
-    with pytest.raises(ModelError, match="another machine"):
-        OpenAICompatBackend("http://192.0.2.1:8000/v1")
-
-
-def test_a_server_that_is_not_there_is_named() -> None:
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        with pytest.raises(ModelError, match="does not answer"):
-            OpenAICompatBackend(f"http://127.0.0.1:{bound.getsockname()[1]}/v1")
-
-
-class Crowded(BaseHTTPRequestHandler):
-    """A server that refuses the first `refusals` requests for a reply, and then says one word."""
-
-    refusals = 0
-    asked = 0
-
-    def do_GET(self) -> None:
-        self.answer(200, {"data": [{"id": "m"}]})
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["content-length"]))
-        type(self).asked += self.path.endswith("/chat/completions")
-        if not self.path.endswith("/chat/completions"):
-            self.answer(404, {})
-        elif self.asked <= self.refusals:
-            self.answer(429, {"error": {"message": "too many wait"}}, {"retry-after": "0.01"})
-        else:
-            row = {"choices": [{"delta": {"content": "hello"}, "finish_reason": "stop"}]}
-            self.answer(200, None, {}, f"data: {json.dumps(row)}\n\ndata: [DONE]\n\n")
-
-    def answer(
-        self, code: int, document: object, headers: dict[str, str] | None = None, text: str = ""
-    ) -> None:
-        said = (text or json.dumps(document)).encode()
-        self.send_response(code)
-        for name, value in {**(headers or {}), "content-length": str(len(said))}.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(said)
-
-    def log_message(self, *args: object) -> None:
-        """Say nothing."""
-
-
-@pytest.mark.parametrize(("refusals", "asked"), [(0, 1), (2, 3), (9, 3)])
-def test_a_busy_server_is_asked_again_and_then_named(refusals: int, asked: int) -> None:
-    handler = type("Handler", (Crowded,), {"refusals": refusals, "asked": 0})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        held = OpenAICompatBackend(f"http://127.0.0.1:{server.server_port}/v1#m")
-        if refusals < asked:
-            assert text_of(run(held, scene("Hi"), sampling())) == "hello"
-        else:
-            with pytest.raises(ModelError, match="429: too many wait") as refused:
-                run(held, scene("Hi"), sampling())
-            assert "try again" in refused.value.hint
-        assert handler.asked == asked  # type: ignore[attr-defined]
-        held.close()
-        server.shutdown()
 
 
 def test_both_engines_say_the_same_of_one_model(tiny_backend: Backend, folder_backend: Backend) -> None:
