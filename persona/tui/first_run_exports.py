@@ -224,13 +224,15 @@ class ExportsStep(Step):
             self.go_on()
 
     def stop(self) -> bool:
-        busy = self._reading is not None
-        self._stop.set()
         for path in self._waiting:
             self._row(path).say("not read", "$warning")
+        self.end()
+        return self._reading is not None
+
+    def end(self) -> None:
+        self._stop.set()
         self._waiting.clear()
         self._asked_to_go_on = False
-        return busy
 
     def go_on(self) -> None:
         """Go on at once, or as soon as everything named is read."""

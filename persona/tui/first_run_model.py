@@ -103,10 +103,12 @@ class ModelStep(Step):
             self._choose(self._choices[at])
 
     def stop(self) -> bool:
-        busy = self._cancel is not None
+        self.end()
+        return self._cancel is not None
+
+    def end(self) -> None:
         if self._cancel is not None:
             self._cancel.set()
-        return busy
 
     def _choose(self, choice: Choice) -> None:
         if self._cancel is not None:

@@ -62,10 +62,6 @@ class FirstRunScreen(Screen[None]):
     def on_mount(self) -> None:
         self._show()
 
-    def on_unmount(self) -> None:
-        for step in self.query(Step):
-            step.stop()
-
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.call_later(self.run_action, str(event.button.id))
 

@@ -35,6 +35,13 @@ class Step(Vertical):
         """Do what the answer asks for, then post Done."""
         self.post_message(self.Done())
 
+    def on_unmount(self) -> None:
+        # Not left to the screen, whose widgets are gone before it is: a thread that goes on holds up the end.
+        self.end()
+
+    def end(self) -> None:
+        """Have what is going on end, with nothing shown of it."""
+
     def stop(self) -> bool:
         """End what is going on; whether anything was."""
         return False

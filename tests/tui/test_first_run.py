@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -249,6 +250,21 @@ async def test_a_download_is_stopped_and_goes_on_where_it_stopped(hub: Hub) -> N
     app.room.close()
     assert hub.starts[0] == 0
     assert hub.starts[-1] > 0
+
+
+async def test_leaving_in_the_midst_of_a_download_waited_for_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancels: list[threading.Event] = []
+
+    def pull(name: str, progress: object, cancel: threading.Event) -> None:
+        cancels.append(cancel)
+        cancel.wait(60)
+
+    monkeypatch.setattr("persona.models.pull", pull)
+    FirstRun(step=2).save()
+    async with start().run_test(size=SIZE) as pilot:
+        await choose(pilot, "qwen3-0.6b")
+        await wait_until(pilot, lambda: cancels)
+    assert cancels[0].is_set()
 
 
 async def test_without_a_network_the_starter_is_one_choice_away(

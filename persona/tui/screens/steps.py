@@ -34,9 +34,6 @@ class StepScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         self._step.begin()
 
-    def on_unmount(self) -> None:
-        self._step.stop()
-
     def on_step_done(self) -> None:
         self.dismiss(True)
 
