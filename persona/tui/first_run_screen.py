@@ -33,7 +33,7 @@ class FirstRunScreen(Screen[None]):
     ]
     DEFAULT_CSS = """
     FirstRunScreen { layout: vertical; background: $background; }
-    FirstRunScreen #way { dock: top; height: 2; padding: 0 1; background: $surface; }
+    FirstRunScreen #way { dock: top; height: auto; padding: 0 1; background: $surface; }
     FirstRunScreen ContentSwitcher { height: 1fr; }
     FirstRunScreen #buttons { height: 1; padding: 0 1; }
     FirstRunScreen Button { margin: 0 1 0 0; min-width: 10; }

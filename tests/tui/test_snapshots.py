@@ -17,7 +17,6 @@ from persona.config import Settings, TuiSettings
 from persona.errors import ModelError
 from persona.lab.ab import last
 from persona.tui.app import PersonaApp
-from persona.tui.fields import Field
 from persona.tui.first_run import FirstRun
 from persona.tui.first_run_choices import Choice
 from persona.tui.indexing import Indexing
@@ -84,9 +83,19 @@ def test_memories(snap_compare: Compare, engine: ScriptedEngine, size: tuple[int
     assert snap_compare(make_app(engine), terminal_size=size, run_before=conversation(engine, unfold=True))
 
 
-def test_light(snap_compare: Compare, engine: ScriptedEngine) -> None:
-    app = make_app(engine, settings=Settings(tui=TuiSettings(theme="persona-light")))
-    assert snap_compare(app, terminal_size=(100, 30), run_before=conversation(engine))
+@SIZES
+@pytest.mark.parametrize(
+    "tui",
+    [
+        TuiSettings(theme="persona-light"),
+        TuiSettings(theme="persona-contrast"),
+        TuiSettings(plain=True),
+    ],
+    ids=["light", "contrast", "plain"],
+)
+def test_look(snap_compare: Compare, engine: ScriptedEngine, size: tuple[int, int], tui: TuiSettings) -> None:
+    app = make_app(engine, settings=Settings(tui=tui))
+    assert snap_compare(app, terminal_size=size, run_before=conversation(engine))
 
 
 @SIZES
@@ -164,13 +173,6 @@ def test_glass_box(snap_compare: Compare, engine: ScriptedEngine, size: tuple[in
 
 # The other screens
 
-FIELDS = (
-    Field("model.name", "line", "starter", "A catalogue name, or a path to a GGUF file.", ""),
-    Field("model.context", "line", "4096", "Context window in tokens.", "PERSONA_MODEL__CONTEXT sets it"),
-    Field("chat.thinking", "switch", "true", "Let the model think before it answers.", "set"),
-    Field("chat.compression", "choice", "off", "How turns are folded.", "", ("off", "extractive")),
-)
-
 
 def over_the_chat(action: str, wait_for: str) -> Before:
     async def before(pilot: Pilot[Any]) -> None:
@@ -212,8 +214,6 @@ def test_screen(
     engine.memory.known = [Person("Jonas Weber", False, ("b",), (), 120, when, when)]
     run = Run("starter-quality-1", tuple(3 - n / 20 for n in range(30)), True, {"step": 30, "steps": 30})
     monkeypatch.setattr("persona.tui.screens.training.runs", lambda: [run])
-    # the real ones change with every setting that is added
-    monkeypatch.setattr("persona.tui.screens.settings.fields", lambda: list(FIELDS))
     assert snap_compare(make_app(engine), terminal_size=size, run_before=over_the_chat(action, shown))
 
 
@@ -388,11 +388,3 @@ def test_first_run(
 
     app = PersonaApp(lambda progress: None, settings=Settings(), first_run=FirstRun(step=step))  # type: ignore[arg-type, return-value]
     assert snap_compare(app, terminal_size=size, run_before=before)
-
-
-@pytest.mark.parametrize("look", ["contrast", "plain"])
-def test_look(snap_compare: Compare, engine: ScriptedEngine, look: str) -> None:
-    contrast = look == "contrast"
-    tui = TuiSettings(theme="persona-contrast" if contrast else "persona-dark", plain=not contrast)
-    app = make_app(engine, settings=Settings(tui=tui))
-    assert snap_compare(app, terminal_size=(100, 30), run_before=conversation(engine))
