@@ -1,16 +1,17 @@
 """What the app feels like: echo of keys, long chats, memory, the cost of streaming, first paint beside peers.
 
     python scripts/measure_app.py [--only echo,chat,stream,paint] [--keys 200] [--exchanges 1000]
-                                  [--messages 4000] [--seconds 20] [--pairs 7] [--peers DIR]
+                                  [--notes 200] [--seconds 20] [--pairs 7] [--peers DIR]
 
 `echo`, `chat` and `stream` drive the real app through its own event loop, in a terminal of 100 by 30; `paint`
-starts programs in tmux. The model of the first three is a scripted engine that says 30 tokens a second, so
-that nothing but the app is measured; the store and, for `echo`, the archive whose messages are embedded
-meanwhile (in the child process that does it in real life) are the real ones. A key or a turn of the wheel is
-timed until the app hands over the frame that shows it, written out as the terminal gets it; the wheel turns
-25 times a second whether the app keeps up or not. Prints one JSON document; wants a quiet machine; fails
-where a frame does not come. Peers: a folder with a virtual environment for each, named as its package (their
-versions of Textual differ); those that are not there are left out:
+starts programs in tmux, a bare Textual app among them. The model of the first three is a scripted engine
+that says 30 tokens a second, so that nothing but the app is measured; the store and, for `echo`, the archive
+whose messages are embedded meanwhile (in the child process that does it in real life) are the real ones. A
+key or a turn of the wheel is timed until the app hands over the frame that shows it, written out as the
+terminal gets it; the wheel turns 25 times a second whether the app keeps up or not. Prints one JSON document;
+wants a quiet machine; fails where a frame does not come, or where the embedding did not last. Peers: a folder
+with a virtual environment for each, named as its package (their versions of Textual differ); those that are
+not there are left out:
 
     for p in elia-chat oterm parllama; do python -m venv peers/$p && peers/$p/bin/pip install $p; done
 """
@@ -75,7 +76,7 @@ TURNS = 400
 """Of the wheel, each of two lines: three quarters of them up, from the end."""
 
 PATIENCE = 120.0
-FRAME_PATIENCE = 10.0
+FRAME_PATIENCE = 30.0
 
 
 class Metronome:
@@ -167,13 +168,13 @@ def make_app(engine: Metronome, session_id: str | None = None) -> Painted:
     return Painted(opener, settings=config.load(), session_id=session_id)
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], object]) -> None:
-    """Poll `condition`. Raises TimeoutError."""
+async def until(pilot: Pilot[Any], condition: Callable[[], object], every: float = 0.005) -> None:
+    """Poll `condition`, `every` so many seconds. Raises TimeoutError."""
     deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError("the app never got there")
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(every)
 
 
 def spread(milliseconds: list[float]) -> dict[str, float]:
@@ -189,13 +190,20 @@ def spread(milliseconds: list[float]) -> dict[str, float]:
 # Keys
 
 
-async def echo(keys: int, messages: int) -> dict[str, Any]:
-    """From a key event to the frame with its letter, while a reply streams and an archive is embedded."""
+async def echo(keys: int, notes: int) -> dict[str, Any]:
+    """From a key event to the frame with its letter, while a reply streams and an archive is embedded.
+
+    The first key waits until vectors are computed. Raises RuntimeError where that did not last to the last.
+    """
     from persona.chat.opening import open_memory, open_sessions
 
     memory = open_memory(config.load())
-    archive(memory, messages)
-    waiting = int(memory.stats()["pending_embeddings"])
+    archive(memory, notes)
+
+    def pending() -> int:
+        return int(memory.stats()["pending_embeddings"])
+
+    imported = pending()
     engine = Metronome(open_sessions(), memory)
     app = make_app(engine)
     taken: list[float] = []
@@ -205,7 +213,8 @@ async def echo(keys: int, messages: int) -> dict[str, Any]:
         prompt.replace_with("hello")
         await pilot.press("enter")
         await until(pilot, lambda: app.screen.query_one(Prompt).text == "")
-        await asyncio.sleep(3.0)
+        await until(pilot, lambda: pending() < imported, every=0.2)
+        waiting = pending()
         for letter in islice(cycle(LETTERS), keys):
             if letter in prompt.text:
                 prompt.replace_with("")
@@ -213,16 +222,18 @@ async def echo(keys: int, messages: int) -> dict[str, Any]:
             started = time.perf_counter()
             app.post_message(Key(letter, letter))
             taken.append(1000 * (await app.frame(lambda frame, letter=letter: letter in frame) - started))
-        left = int(memory.stats()["pending_embeddings"])
+        left = pending()
     app.room.close()
-    return {**spread(taken), "embedded_meanwhile": waiting - left, "embedding_to_the_end": left > 0}
+    if not 0 < left < waiting:
+        raise RuntimeError(f"of {waiting} notes {left} were left to embed: give another number of --notes")
+    return {**spread(taken), "embedded_meanwhile": waiting - left, "left_to_embed": left}
 
 
 def archive(memory: Any, count: int) -> None:
-    """Import generated notes, without their vectors."""
+    """Import so many generated notes of 2,500 words, without their vectors."""
     rng = random.Random(7)
     with tempfile.TemporaryDirectory() as folder:
-        for part in range(0, count, 100):
+        for part in range(count):
             lines = "\n\n".join(" ".join(rng.choices(WORDS, k=25)) for _ in range(100))
             (Path(folder) / f"{part}.md").write_text(f"# Notes {part}\n\n{lines}\n", encoding="utf-8")
         memory.ingest([Path(folder)])
@@ -245,8 +256,6 @@ async def long_chat(exchanges: int) -> dict[str, Any]:
         text = "\n\n".join(" ".join(rng.choices(WORDS, k=30)) for _ in range(2)) + "\n\n- one\n- two\n"
         store.add_reply(session.id, asked.number, text=text, status="complete")
     app = make_app(Metronome(store))
-    frames: list[float] = []
-    frames_cpu: list[float] = []
     async with app.run_test(size=SIZE) as pilot:
         await until(pilot, lambda: app.room.engine)
         await pilot.pause(1.0)
@@ -263,14 +272,8 @@ async def long_chat(exchanges: int) -> dict[str, Any]:
         opened, opened_cpu = time.perf_counter() - started, time.process_time() - used
         await pilot.pause(0.5)
         before = len(page.children)
-        due = time.perf_counter()
-        for number in range(TURNS):
-            due += TURN
-            await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            used = time.thread_time()
-            shown = await turn_wheel(app, MouseScrollUp if number < 0.75 * TURNS else MouseScrollDown)
-            frames.append(1000 * (shown - due))
-            frames_cpu.append(1000 * (time.thread_time() - used))
+        up = await scroll(app, MouseScrollUp, 3 * TURNS // 4)
+        down = await scroll(app, MouseScrollDown, TURNS // 4)
         gc.collect()
         grown = resident_mb() - empty
         widgets = len(page.children)
@@ -279,21 +282,48 @@ async def long_chat(exchanges: int) -> dict[str, Any]:
         "turns": 2 * exchanges,
         "open_s": round(opened, 2),
         "open_processor_s": round(opened_cpu, 2),
-        "scroll_frame": spread(frames),
-        "scroll_frame_processor": spread(frames_cpu),
+        "scroll_frame": spread(up[0] + down[0]),
+        "scroll_frame_processor": spread(up[1] + down[1]),
         "memory_growth_mb": round(grown, 1),
         "messages_on_the_page": [before, widgets],
     }
 
 
-async def turn_wheel(app: Painted, way: type[MouseScrollUp] | type[MouseScrollDown]) -> float:
-    """When the frame was there in which the message in the middle of the view had moved."""
+async def scroll(
+    app: Painted, way: type[MouseScrollUp] | type[MouseScrollDown], turns: int
+) -> tuple[list[float], list[float]]:
+    """Milliseconds from each turn of the wheel to the frame that shows it, told by how far a message in the
+    middle of the view has moved; and the processor's for each frame. The wheel waits for no frame."""
     middle = SIZE[0] // 2, SIZE[1] // 3
+    shown: list[float] = []
+    processor: list[float] = []
+    moved, used = 0, time.thread_time()
+    mark, place = _mark(app, middle[1])
+    begun = time.perf_counter()
+
+    def see(frame: str) -> bool:
+        nonlocal moved, used, mark, place
+        moved += abs(mark.region.y - place)
+        mark, place = _mark(app, middle[1])
+        processor.append(1000 * (time.thread_time() - used))
+        used = time.thread_time()
+        while moved >= (len(shown) + 1) * app.scroll_sensitivity_y:
+            shown.append(1000 * (time.perf_counter() - begun - len(shown) * TURN))
+        return len(shown) >= turns
+
+    last = asyncio.create_task(app.frame(see))
+    for number in range(turns):
+        await asyncio.sleep(max(0.0, begun + number * TURN - time.perf_counter()))
+        app.post_message(way(None, *middle, 0, 0, 0, False, False, False))
+    await last
+    return shown, processor
+
+
+def _mark(app: Painted, line: int) -> tuple[Said, int]:
+    """The message nearest to a line of the screen, and its first line."""
     seen = [widget for widget in app.screen._compositor.visible_widgets if isinstance(widget, Said)]
-    mark = min(seen, key=lambda said: abs(said.region.y - middle[1]))
-    place = mark.region.y
-    app.post_message(way(None, *middle, 0, 0, 0, False, False, False))
-    return await app.frame(lambda frame: mark.region.y != place)
+    mark = min(seen, key=lambda said: abs(said.region.y - line))
+    return mark, mark.region.y
 
 
 def resident_mb() -> float:
@@ -331,6 +361,16 @@ async def share(seconds: float) -> float:
 
 # First paint
 
+BARE = """
+from textual.app import App
+from textual.widgets import Footer, Input, Label
+class Bare(App):
+    def compose(self):
+        yield Label("Hello")
+        yield Input(placeholder="Write a message")
+        yield Footer()
+Bare().run()
+"""
 PEERS = {"elia-chat": ("elia", "Elia"), "oterm": ("oterm", "oterm"), "parllama": ("parllama", "PAR LLAMA")}
 """The program of each package, and a text of its first frame."""
 
@@ -338,7 +378,10 @@ PEERS = {"elia-chat": ("elia", "Elia"), "oterm": ("oterm", "oterm"), "parllama":
 def first_paints(pairs: int, peers: Path | None) -> dict[str, Any]:
     """Median seconds to the first frame, and memory then; by turns, and the first round is not counted."""
     ours = [sys.executable, "-m", "persona", "chat"]
-    arms: dict[str, tuple[list[str], str]] = {"persona": (ours, "Write a message")}
+    arms = {
+        "persona": (ours, "Write a message"),
+        "bare Textual app": ([sys.executable, "-c", BARE], "Write a message"),
+    }
     for name, (program, marker) in PEERS.items():
         if peers is not None and (file := peers / name / "bin" / program).exists():
             arms[name] = ([str(file)], marker)
@@ -398,7 +441,7 @@ def main() -> None:
     parser.add_argument("--only", default="echo,chat,stream,paint")
     parser.add_argument("--keys", type=int, default=200)
     parser.add_argument("--exchanges", type=int, default=1000)
-    parser.add_argument("--messages", type=int, default=4000)
+    parser.add_argument("--notes", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--pairs", type=int, default=7)
     parser.add_argument("--peers", type=Path)
@@ -412,7 +455,7 @@ def main() -> None:
             os.environ["PERSONA_HOME"] = home
             match part:
                 case "echo":
-                    found[part] = asyncio.run(echo(options.keys, options.messages))
+                    found[part] = asyncio.run(echo(options.keys, options.notes))
                 case "chat":
                     found[part] = asyncio.run(long_chat(options.exchanges))
                 case "stream":

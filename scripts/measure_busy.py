@@ -1,11 +1,11 @@
-"""What a chat feels while its archive is embedded: keys and decoding, on the idle and on the busy program.
+"""How fast a chat's model decodes while its archive is embedded, beside the idle program.
 
-    python scripts/measure_busy.py [--model NAME_OR_PATH] [--messages 20000] [--keys 200] [--replies 5]
+    python scripts/measure_busy.py [--model NAME_OR_PATH] [--messages 20000] [--replies 5]
 
 Runs the real `persona chat` in a pseudo-terminal, twice in one home: with nothing to embed, and while
-`--messages` generated messages get their vectors. Keystroke to echo: from writing the byte to reading
-a frame that holds the new letter. Decode speed: what the engine stores with each reply. Prints one JSON
-document; says so when the embedding ended before the measuring did.
+`--messages` generated messages get their vectors. Decode speed: what the engine stores with each reply.
+Prints one JSON document; says so when the embedding ended before the measuring did. The echo of keys
+meanwhile is measured by `measure_app.py --only echo`.
 """
 
 import argparse
@@ -24,7 +24,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from fcntl import ioctl
-from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +33,13 @@ from persona.demo import enter
 from persona.offline import stay_on_this_machine
 from persona.tui.first_run import FirstRun
 
-LETTERS = "абвгдежзиклмнопрстуфхцчшщэюяαβγδεζηθικλμνξπρστφχψω"
-"""Typed one after the other: none occurs in a frame before its key."""
-
 WORDS = (
     "we the release moves to monday because tests on arm still fail and nobody has time before the weekend "
     "coffee later i think migration is done but logs look odd can you check them ship it when green thanks "
     "flat in porto has good light dog slept all day train was late again let us talk about budget tomorrow"
 ).split()
 PATIENCE = 600.0
-ENTER, BACKSPACE = b"\r", b"\x7f"
+ENTER = b"\r"
 
 
 class Terminal:
@@ -73,13 +69,11 @@ class Terminal:
             self._painted.clear()
         os.write(self._fd, keys)
 
-    def read_until(self, wanted: str, seconds: float = PATIENCE) -> float:
-        """Seconds until `wanted` is painted. Raises TimeoutError."""
-        started = time.perf_counter()
+    def read_until(self, wanted: str) -> None:
+        """Wait until `wanted` is painted. Raises TimeoutError."""
         with self._news:
-            if not self._news.wait_for(lambda: wanted.encode() in self._painted, seconds):
+            if not self._news.wait_for(lambda: wanted.encode() in self._painted, PATIENCE):
                 raise TimeoutError(f"{wanted!r} was never shown")
-        return time.perf_counter() - started
 
     def sent(self, answered: Callable[[], bool]) -> bool:
         """Whether what is written was answered; sends it again: the model may not be opening yet."""
@@ -117,28 +111,13 @@ def wait_until(condition: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-def echoes(terminal: Terminal, keys: int) -> list[float]:
-    """Milliseconds from each of `keys` keystrokes to its echo, five a second as people type."""
-    taken = []
-    for number, letter in zip(range(keys), cycle(LETTERS), strict=False):
-        if number % len(LETTERS) == 0:
-            terminal.press(BACKSPACE * len(LETTERS))
-            time.sleep(1.0)
-        terminal.press(letter.encode())
-        taken.append(1000 * terminal.read_until(letter, 30))
-        time.sleep(0.2)
-    terminal.press(BACKSPACE * len(LETTERS))
-    time.sleep(1.0)
-    return taken
-
-
-def decoding(terminal: Terminal, replies: int) -> list[float]:
-    """Tokens a second of each reply."""
+def decoding(terminal: Terminal, replies: int) -> float:
+    """Tokens a second, the median of so many replies."""
     before = len(speeds())
     for number in range(replies):
         terminal.press(f"what did we decide in week {number}".encode() + ENTER)
         wait_until(lambda wanted=before + number + 1: len(speeds()) >= wanted)
-    return speeds()[before:]
+    return statistics.median(speeds()[before:])
 
 
 def speeds() -> list[float]:
@@ -179,15 +158,6 @@ def archive(count: int, folder: Path, channel: str) -> None:
         memory.ingest([folder], me=["User 0"])
 
 
-def figures(keys: list[float], speed: list[float]) -> dict[str, float]:
-    """Medians, and the 95th percentile of the echoes."""
-    return {
-        "echo_ms_p50": round(statistics.median(keys), 1),
-        "echo_ms_p95": round(statistics.quantiles(keys, n=20)[-1], 1),
-        "decode_tokens_per_second": round(statistics.median(speed), 1),
-    }
-
-
 def main() -> None:
     """Measure the idle program, then the busy one."""
     parser = argparse.ArgumentParser(
@@ -195,7 +165,6 @@ def main() -> None:
     )
     parser.add_argument("--model", default="starter")
     parser.add_argument("--messages", type=int, default=20_000)
-    parser.add_argument("--keys", type=int, default=200)
     parser.add_argument("--replies", type=int, default=5)
     options = parser.parse_args()
     stay_on_this_machine()
@@ -209,21 +178,20 @@ def main() -> None:
         with closing(open_memory(config.load())) as memory:
             memory.embed_pending()
         with chatting(folder / "home") as terminal:
-            idle = figures(echoes(terminal, options.keys), decoding(terminal, options.replies))
+            idle = decoding(terminal, options.replies)
         archive(options.messages, folder / "many", "many")
         with chatting(folder / "home") as terminal:
             wait_until(lambda: pending() < options.messages)
             waiting, started = pending(), time.monotonic()
-            busy = figures(echoes(terminal, options.keys), decoding(terminal, options.replies))
+            busy = decoding(terminal, options.replies)
             left = pending()
             rate = (waiting - left) / (time.monotonic() - started)
-    ratio = busy["decode_tokens_per_second"] / idle["decode_tokens_per_second"]
     print(
         json.dumps(
             {
-                "idle": idle,
-                "busy": busy,
-                "decode_ratio": round(ratio, 2),
+                "idle_tokens_per_second": round(idle, 1),
+                "busy_tokens_per_second": round(busy, 1),
+                "decode_ratio": round(busy / idle, 2),
                 "embedded_a_second": round(rate, 1),
                 "busy_to_the_end": left > 0,
             },

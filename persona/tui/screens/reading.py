@@ -5,10 +5,15 @@ from textual.screen import Screen
 from persona.tui.widgets.conversation import Conversation
 from persona.tui.widgets.fold import Fold
 from persona.tui.widgets.messages import TwinMessage
+from persona.tui.widgets.settled import PageCompositor
 
 
 class ReadingScreen(Screen[None]):
     """A screen with one conversation on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = PageCompositor()
 
     @property
     def _page(self) -> Conversation:

@@ -1,6 +1,7 @@
 """The scrolling page of a chat. Of a long one it holds the messages around what is in view, no more."""
 
 import asyncio
+import gc
 from collections.abc import Callable, Mapping, Sequence
 
 from textual.containers import VerticalScroll
@@ -13,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from persona.tui.widgets.fold import Fold
-from persona.tui.widgets.settled import settled
+from persona.tui.widgets.settled import Settled
 
 MakeWidget = Callable[[], Widget]
 
@@ -26,8 +27,11 @@ STEP = 1
 AHEAD = 1
 """Screens of turns kept ready above and below what is in view."""
 
+REST = 0.5
+"""Seconds without a scroll after which nobody waits for the next frame."""
 
-class More(Static):
+
+class More(Static, Settled):
     """Stands for the turns above or below what is shown; a click, or coming near, brings some of them."""
 
     DEFAULT_CSS = """
@@ -56,7 +60,7 @@ class More(Static):
         self.post_message(self.Wanted(self))
 
 
-class Conversation(VerticalScroll, can_focus=False):
+class Conversation(VerticalScroll, Settled, can_focus=False):
     """Messages in order. It follows its end only while the reader is there.
 
     That rule is Textual's anchor: scrolling away releases it, coming back to the end takes it up again.
@@ -69,11 +73,6 @@ class Conversation(VerticalScroll, can_focus=False):
     Conversation > .-pointed { background: $primary 15%; }
     """
 
-    virtual_size = settled()
-
-    class NearEdge(Message):
-        """The reader comes near the first or last of what is on the page."""
-
     def __init__(self) -> None:
         super().__init__()
         self._past: list[MakeWidget] = []
@@ -85,11 +84,13 @@ class Conversation(VerticalScroll, can_focus=False):
         """Where each message is on the page, in lines from its top."""
         self.bringing = False
         """Whether turns are on their way to the page because the reader came near its edge."""
+        self._laid_out = asyncio.Event()
         # the reader's keys and the nearness of an edge come from different tasks
         self._changing = asyncio.Lock()
 
     def on_mount(self) -> None:
         self.anchor()
+        self._resting = self.set_interval(REST, self._tidy, pause=True)
 
     @property
     def at_end(self) -> bool:
@@ -144,7 +145,7 @@ class Conversation(VerticalScroll, can_focus=False):
         async with self._changing:
             first = max(0, self._first - count)
             page = [make() for make in self._past[first : self._first]]
-            far = [w for w in self._shown if self._place(w).y > self._screens_from_here(AHEAD + 2)]
+            far = [w for w in self._shown if self._place(w).y > self._screens_from_here(AHEAD + 1.5)]
             self._shown = [*page, *(w for w in self._shown if w not in far)]
             self._first = first
             with self.app.batch_update():
@@ -156,7 +157,7 @@ class Conversation(VerticalScroll, can_focus=False):
         """Bring some of the turns below, and keep the reader's place."""
         async with self._changing:
             page = [make() for make in self._past[self._last : self._last + count]]
-            far = [w for w in self._shown if self._place(w).bottom < self._screens_from_here(-AHEAD - 1)]
+            far = [w for w in self._shown if self._place(w).bottom < self._screens_from_here(-AHEAD - 0.5)]
             self._shown = [*(w for w in self._shown if w not in far), *page]
             self._first += len(far)
             with self.app.batch_update():
@@ -189,9 +190,15 @@ class Conversation(VerticalScroll, can_focus=False):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        self._resting.reset()
         if not self.bringing and self.is_attached and (self._near_first or self._near_last):
             self.bringing = True
-            self.post_message(self.NearEdge())
+            self.run_worker(self._bring_what_is_near())
+
+    def _tidy(self) -> None:
+        """Look for the garbage that scrolling made: messages that left the page."""
+        self._resting.pause()
+        gc.collect()
 
     @property
     def _near_first(self) -> bool:
@@ -206,20 +213,25 @@ class Conversation(VerticalScroll, can_focus=False):
         """Lines of stored messages below what is in view."""
         return self._place(self._later).bottom - self.scroll_y - self.size.height
 
-    async def on_conversation_near_edge(self) -> None:
-        if self._near_first:
-            await self.show_earlier(STEP)
-        elif self._near_last:
-            await self.show_later(STEP)
-        self.call_after_refresh(self._bring_more)
+    async def _bring_what_is_near(self) -> None:
+        """Bring turns a few at a time, each after a frame: a turn of the wheel waits for one at most."""
+        try:
+            await self._frame()
+            while self._near_first or self._near_last:
+                self._laid_out.clear()
+                await (self.show_earlier(STEP) if self._near_first else self.show_later(STEP))
+                await self._laid_out.wait()
+                await self._frame()
+        finally:
+            self.bringing = False
 
-    def _bring_more(self) -> None:
-        """Go on as long as the reader is near an edge, a frame at a time."""
-        self.bringing = self.is_attached and (self._near_first or self._near_last)
-        if self.bringing:
-            self.post_message(self.NearEdge())
+    async def _frame(self) -> None:
+        """Wait until what is to be seen is seen."""
+        shown = asyncio.Event()
+        self.call_after_refresh(shown.set)
+        await shown.wait()
 
-    def _screens_from_here(self, count: int) -> float:
+    def _screens_from_here(self, count: float) -> float:
         """The line so many screens below the first in view. What is dropped there is farther than what
         is brought, or the two would never end."""
         return self.scroll_y + count * self.size.height
@@ -238,6 +250,7 @@ class Conversation(VerticalScroll, can_focus=False):
         if arranged is not self._arranged:
             before, self._arranged = self._places, arranged
             self._places = {placed.widget: placed.region for placed in arranged.placements}
+            self._laid_out.set()
             if not self._following:
                 self._keep_place(before, arranged.total_region.bottom - size.height)
         return arranged

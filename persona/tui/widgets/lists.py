@@ -23,7 +23,7 @@ from textual.widgets._markdown import (  # these have no public name
     MarkdownParagraph,
 )
 
-from persona.tui.widgets.settled import settled
+from persona.tui.widgets.settled import Settled
 
 _UNDER = "\N{NO-BREAK SPACE}"
 """Stands under a mark where its text goes on; no text of a list begins with it."""
@@ -95,10 +95,9 @@ def _marks(block: MarkdownList, items: Sequence[MarkdownListItem]) -> list[str]:
     return [number.rjust(max(map(len, numbers)) + 1) for number in numbers]
 
 
-class OneWidgetList(MarkdownList):
+class OneWidgetList(MarkdownList, Settled):
     """A list that shows its rows itself where it can."""
 
-    virtual_size = settled()
     COMPONENT_CLASSES: ClassVar[set[str]] = {"mark"}
     DEFAULT_CSS = """
     OneWidgetList { margin: 0 0 1 0; }

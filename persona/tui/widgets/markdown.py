@@ -3,6 +3,7 @@
 from markdown_it import MarkdownIt
 from textual import events
 from textual.app import ComposeResult
+from textual.geometry import Size
 from textual.widgets import Markdown
 from textual.widgets._markdown import MarkdownParagraph
 from textual.widgets.markdown import MarkdownBlock, MarkdownFence
@@ -10,7 +11,7 @@ from textual.widgets.markdown import MarkdownBlock, MarkdownFence
 from knowledge.text import printable
 from persona.tui.bubbles import apart, is_burst
 from persona.tui.widgets.lists import BulletList, NumberedList
-from persona.tui.widgets.settled import settled
+from persona.tui.widgets.settled import Settled
 
 
 def _parser() -> MarkdownIt:
@@ -32,10 +33,8 @@ class Code(MarkdownFence):
         self.app.notify("The code is on the clipboard.", markup=False)
 
 
-class Paragraph(MarkdownParagraph):
+class Paragraph(MarkdownParagraph, Settled):
     """A paragraph."""
-
-    virtual_size = settled()
 
 
 OURS: dict[str, type[MarkdownBlock]] = {
@@ -47,17 +46,14 @@ OURS: dict[str, type[MarkdownBlock]] = {
 }
 
 
-class ReplyMarkdown(Markdown):
+class ReplyMarkdown(Markdown, Settled):
     """Untrusted Markdown: control characters are dropped, HTML is text, no link opens by itself.
 
     bubbles: show messages in a row as such.
     """
 
-    virtual_size = settled()
-
     DEFAULT_CSS = """
     ReplyMarkdown { padding: 0; margin: 0; background: transparent; }
-    ReplyMarkdown > MarkdownBlock:last-child { margin-bottom: 0; }
     ReplyMarkdown MarkdownFence { margin: 0 0 1 0; }
     ReplyMarkdown.-burst > MarkdownParagraph {
         width: auto; max-width: 100%; padding: 0 1; background: $primary 12%;
@@ -78,6 +74,12 @@ class ReplyMarkdown(Markdown):
         lines = self._markdown.splitlines()
         self._last_parsed_line = len(lines) - (1 if lines and lines[-1] else 0)
         yield from self._parse_markdown(_parser().parse(self._markdown))
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """Without the blank line under the last block. A rule for the last child would have Textual look up
+        the style of every block anew whenever one is added."""
+        height = super().get_content_height(container, viewport, width)
+        return height - self.children[-1].styles.margin.bottom if self.children else height
 
     def on_mount(self, event: events.Mount) -> None:
         event.prevent_default()  # or Textual parses it all again

@@ -20,7 +20,7 @@ from persona.tui.widgets.fold import Fold
 from persona.tui.widgets.links import link
 from persona.tui.widgets.memories import MemoryList
 from persona.tui.widgets.said import Head, Link, Said
-from persona.tui.widgets.settled import settled
+from persona.tui.widgets.settled import Settled
 
 if TYPE_CHECKING:
     from persona.tui.widgets.markdown import ReplyMarkdown
@@ -33,13 +33,12 @@ _MINE = (Link("edit", "edit"), Link("copy", "copy_reply"), Link("quote", "quote"
 _THEIRS = (Link("copy", "copy_reply"), Link("quote", "quote"), Link("fork", "fork"))
 
 
-class Words(Static):
+class Words(Static, Settled):
     """What the user wrote, as it was written."""
 
     DEFAULT_CSS = """
     Words { height: auto; }
     """
-    virtual_size = settled()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +49,12 @@ class Quoted:
     turn_id: str
 
 
-class Quote(Static):
+class Quote(Static, Settled):
     """What a message quotes, under the name of who said it; a click goes there."""
 
     DEFAULT_CSS = """
     Quote { height: auto; padding: 0 1; border-left: outer $foreground 30%; color: $foreground 60%; }
     """
-    virtual_size = settled()
 
     def __init__(self, text: str, quoted: Quoted | None) -> None:
         lines = [Content(text)]

@@ -14,7 +14,7 @@ from knowledge.text import one_line, printable
 from persona.chat.layout import day
 from persona.tui import keys
 from persona.tui.widgets.links import link
-from persona.tui.widgets.settled import settled
+from persona.tui.widgets.settled import Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,13 @@ class Link:
     action: str
 
 
-class Head(Static):
+class Head(Static, Settled):
     """`Mira Sol  12:00`, which of several replies it is, and links while the message has the attention.
 
     today: the day that needs no naming; that of the message where it is left out.
     """
 
     ALLOW_SELECT = False
-    virtual_size = settled()
 
     def __init__(
         self,
@@ -91,7 +90,7 @@ class Head(Static):
         return Content("").join(parts)
 
 
-class Said(Vertical, can_focus=True):
+class Said(Vertical, Settled, can_focus=True):
     """One message. Keys reach it with alt+up; a click leaves the focus where it is.
 
     turn_id: its id in the store, None while it is not stored.
@@ -99,7 +98,6 @@ class Said(Vertical, can_focus=True):
 
     BINDINGS = keys.bindings(keys.MESSAGE_ACTIONS)
     FOCUS_ON_CLICK = False
-    virtual_size = settled()
     DEFAULT_CSS = """
     Said { height: auto; margin: 1 0 0 0; padding: 0 1; }
     Said > Head { height: 1; }
