@@ -188,6 +188,8 @@ class EngineRoom:
         self.engine = engine
         # What is loaded by now stays; looking through all of it for garbage would stop a scroll for 0.2 s.
         gc.freeze()
+        # The rest is looked through when a reader rests (`Conversation`), and by itself a tenth as often.
+        gc.set_threshold(*gc.get_threshold()[:2], 100)
         trouble = None
         try:
             past = self._past(engine, session_id)
