@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from persona.cli.interrupts import interrupt_ends
 from persona.cli.output import emit, json_option, note, progress, say, table
 
 _COLUMNS = {
@@ -105,7 +106,7 @@ def bench(page: Path | None, earlier: Path | None, as_json: bool, **plan: Any) -
         page.open("a").close()  # fail before minutes of work rather than after them
     found: dict[str, Any] = {}
     try:
-        with progress() as report:
+        with interrupt_ends(), progress() as report:
             run(Plan(**plan), config.load(), report, found)
     finally:
         if found:

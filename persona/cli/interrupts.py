@@ -1,9 +1,11 @@
-"""Ctrl-C while a model writes: it is told to stop, so that what it did is kept."""
+"""Ctrl-C while a model works, so that what it did is kept."""
 
 import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+from persona.errors import PersonaError
 
 
 @contextmanager
@@ -18,5 +20,26 @@ def interrupt_cancels() -> Iterator[threading.Event]:
     before = signal.signal(signal.SIGINT, stop)
     try:
         yield cancel
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def interrupt_ends() -> Iterator[None]:
+    """An interrupt ends the block with KeyboardInterrupt, also within a callback of the engine's: nothing can
+    be raised through that, and the engine fails instead."""
+    came = threading.Event()
+
+    def stop(signum: int, frame: object) -> None:
+        came.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    except PersonaError:
+        if came.is_set():
+            raise KeyboardInterrupt from None
+        raise
     finally:
         signal.signal(signal.SIGINT, before)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from persona import gates, paths
 from persona.backends.gguf_header import read_header
 from persona.backends.tokens import build_vocabulary
 from persona.cli.root import run
-from persona.errors import PersonaError
+from persona.errors import ModelError, PersonaError
 from persona.lab.bench import compare, first_token, forecast, random_model
 from persona.lab.bench.forecast import Forecast, Work
 
@@ -112,7 +114,9 @@ def test_what_was_measured_before_an_interrupt_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(*_: object) -> None:
-        raise KeyboardInterrupt
+        with suppress(KeyboardInterrupt):  # as ctypes does within a callback
+            signal.raise_signal(signal.SIGINT)
+        raise ModelError("the engine failed", "try a smaller model")
 
     monkeypatch.setattr(first_token, "measure", interrupted)
     page = tmp_path / "page.html"
