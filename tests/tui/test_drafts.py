@@ -15,7 +15,7 @@ from textual.widgets import Input, TextArea
 from persona import paths
 from persona.chat.opening import open_sessions
 from persona.errors import ModelError
-from persona.tui.drafts import Drafts
+from persona.tui.drafts import Drafts, Unsent
 from persona.tui.screens.compare import CompareScreen
 from persona.tui.screens.drafting import DraftScreen
 from persona.tui.widgets.prompt import Prompt
@@ -142,6 +142,15 @@ async def test_the_draft_of_a_new_chat_is_not_written_over_by_a_changed_first_me
         assert engine.requests[0].text == "one!"
         assert chat(pilot).query_one(Prompt).text == "for another time"
         engine.end()
+
+
+def test_what_was_changed_in_one_message_is_put_aside_for_another() -> None:
+    unsent = Unsent()
+    unsent.edit("t-1", "one", "half")
+    unsent.edit("t-2", "two", "one!")
+    assert unsent.words("two") == "half\none!"
+    unsent.send("sent")
+    assert unsent.words("two?") == "sent\nhalf\none!\ntwo?"
 
 
 # Over the chat
