@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from persona.chat.store import SessionStore
 
 
-class PersonaApp(App[None]):
+class PersonaApp(App[None], inherit_bindings=False):
     """A chat with a twin.
 
     opener: opens the engine, in a worker thread and only after the first paint.
@@ -32,6 +32,8 @@ class PersonaApp(App[None]):
     """
 
     TITLE = "Persona"
+    ACTIONS = keys.APP_ACTIONS
+    BINDINGS = keys.bindings(keys.APP_ACTIONS)
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (Textual has no ClassVar here)
         (0, "-narrow"),
         (NARROW, "-wide"),
@@ -103,10 +105,10 @@ class PersonaApp(App[None]):
             self._warn(f"There is no theme “{look.theme}”.")
         self._given_theme = look.theme if found else themes.DEFAULT
         self.theme = self._given_theme
-        known = {action.id for _, actions in keys.ALL for action in actions} | keys.PROMPT_IDS
-        for id in look.keys.keys() - known:
-            self._warn(f"There is no action “{id}” to give a key to.", "F1 names the keys")
-        self.remapped = {id: key for id, key in look.keys.items() if id in known}
+        self.remapped = {id: key for id, key in look.keys.items() if id in keys.BY_ID}
+        for id in look.keys.keys() - self.remapped.keys():
+            sheet = keys.hint(self, "chat.help").capitalize()
+            self._warn(f"There is no action “{id}” to give a key to.", f"{sheet} names the keys")
         self.set_keymap(self.remapped)
         self._plain.enabled = look.plain
         self.animation_level = "none" if look.plain else "full"

@@ -73,10 +73,10 @@ def ab_lines(found: dict[str, Any] | None, width: int) -> Content:
     return Content("\n").join(lines)
 
 
-def choices_lines(found: dict[str, Any]) -> Content:
-    """The blind choices: for each pair of arms a bar of how often either was preferred."""
+def choices_lines(found: dict[str, Any], key: str) -> Content:
+    """The blind choices: for each pair of arms a bar of how often either was preferred. key: begins them."""
     if not found["choices"]:
-        return Content.styled("Nothing was chosen blind yet (F3 in the chat).", _QUIET)
+        return Content.styled(f"Nothing was chosen blind yet ({key} in the chat).", _QUIET)
     lines: list[Content] = [Content.styled("chosen blind", "bold $primary")]
     pairs: Sequence[dict[str, Any]] = found["pairs"]
     for pair in pairs:

@@ -242,7 +242,7 @@ class ExportsStep(Step):
             typed.post_message(Input.Submitted(typed, typed.value))
         elif self._reading is not None:
             self._asked_to_go_on = True
-            self.notify("Goes on as soon as this is read. Escape stops the reading.", markup=False)
+            self.notify(f"Goes on as soon as this is read. {self.stop_key} stops the reading.", markup=False)
         elif self._question.display:
             self._question.focus()
             self.notify("Choose who you are, or skip this step.", markup=False)

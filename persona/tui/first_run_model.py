@@ -112,10 +112,10 @@ class ModelStep(Step):
 
     def _choose(self, choice: Choice) -> None:
         if self._cancel is not None:
-            self.notify("A download is running. Escape stops it.", markup=False)
+            self.notify(f"A download is running. {self.stop_key} stops it.", markup=False)
             return
         self._cancel = threading.Event()
-        self._say(Content("" if choice.here else f"Downloading {choice.name}. Escape stops it; "
+        self._say(Content("" if choice.here else f"Downloading {choice.name}. {self.stop_key} stops it; "
                           "what has come is kept."))  # fmt: skip
         self.query_one("#pull", ProgressBar).update(total=None, progress=0)
         self.query_one("#pull").display = not choice.here
@@ -143,7 +143,9 @@ class ModelStep(Step):
         self.query_one("#pull", ProgressBar).update(total=now.total, progress=now.done)
         of = f" of {now.total / _MB:,.0f}" if now.total else ""
         self._say(
-            Content(f"{now.stage}: {now.done / _MB:,.0f}{of} MB. Escape stops it; what has come is kept.")
+            Content(
+                f"{now.stage}: {now.done / _MB:,.0f}{of} MB. {self.stop_key} stops it; what has come is kept."
+            )
         )
 
     def on_model_step_chosen(self, event: Chosen) -> None:

@@ -1,36 +1,28 @@
 """The first run: three steps to a chat, each of which can be skipped, gone back from and resumed."""
 
-from typing import ClassVar
-
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Button, ContentSwitcher, Footer, Static
 
+from persona.tui import keys
 from persona.tui.first_run import FirstRun
 from persona.tui.first_run_exports import ExportsStep
 from persona.tui.first_run_model import ModelStep
 from persona.tui.first_run_step import Step
 from persona.tui.first_run_who import WhoStep
 
-HEAD = Content.assemble(
-    ("A twin of your own", "bold $primary"),
-    ("   in three steps; ctrl+q leaves, and the next start goes on from here", "$foreground 60%"),
-)
 STEPS = (("who", "you"), ("exports", "your exports"), ("model", "the model"))
 
 
 class FirstRunScreen(Screen[None]):
     """Leads through the steps of `first_run` from where it stands."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back"),
-        Binding("ctrl+n", "go_on", "Continue"),
-        Binding("ctrl+s", "skip", "Skip"),
-    ]
+    ACTIONS = keys.FIRST_RUN_ACTIONS
+    BINDINGS = keys.bindings(keys.FIRST_RUN_ACTIONS)
+    STOPS = "first_run.back"
     DEFAULT_CSS = """
     FirstRunScreen { layout: vertical; background: $background; }
     FirstRunScreen #way { dock: top; height: auto; padding: 0 1; background: $surface; }
@@ -110,6 +102,11 @@ class FirstRunScreen(Screen[None]):
             )
             for n, (_, title) in enumerate(STEPS)
         )
-        self.query_one("#way", Static).update(Content("\n").join([HEAD, way]))
+        leave = keys.hint(self.app, "app.quit")
+        head = Content.assemble(
+            ("A twin of your own", "bold $primary"),
+            (f"   in three steps; {leave} leaves, and the next start goes on from here", "$foreground 60%"),
+        )
+        self.query_one("#way", Static).update(Content("\n").join([head, way]))
         self.refresh_bindings()
         self.call_after_refresh(self._step.begin)

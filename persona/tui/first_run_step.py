@@ -3,6 +3,7 @@
 from textual.containers import Vertical
 from textual.message import Message
 
+from persona.tui import keys
 from persona.tui.first_run import FirstRun
 
 
@@ -34,6 +35,11 @@ class Step(Vertical):
     def go_on(self) -> None:
         """Do what the answer asks for, then post Done."""
         self.post_message(self.Done())
+
+    @property
+    def stop_key(self) -> str:
+        """The key that ends what is going on, to begin a sentence with."""
+        return keys.hint(self.app, getattr(self.screen, "STOPS", "step.close")).capitalize()
 
     def on_unmount(self) -> None:
         # Not left to the screen, whose widgets are gone before it is: a thread that goes on holds up the end.

@@ -4,10 +4,14 @@ Ids are what a user's own key map names, so they never change. Keys keep clear o
 of the prompt (ctrl+a/e/k/u/w/d/x/c/v/z); ctrl+y there is redo, which moves to alt+y.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from textual.binding import Binding, BindingType
+
+if TYPE_CHECKING:
+    from textual.app import App
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,18 @@ class Action:
         """Its name as a command: `/new`."""
         return self.id.partition(".")[2].replace("_", "-")
 
+
+APP_ACTIONS: tuple[Action, ...] = (
+    Action("app.palette", "ctrl+p", "command_palette", "palette", "every action by name"),
+    Action("app.quit", "ctrl+q", "quit", "Leave", "everything is kept"),
+    Action("app.interrupt", "ctrl+c", "help_quit", "How to leave", "where nothing is marked to be copied"),
+)
+
+PROMPT_ACTIONS: tuple[Action, ...] = (
+    Action("prompt.send", "enter", "send", "Send", "what is written"),
+    Action("prompt.newline", "ctrl+j,shift+enter", "newline", "New line", "what is written goes on under it"),
+    Action("prompt.redo", "alt+y", "redo", "Redo", "what was undone with ctrl+z"),
+)
 
 ACTIONS: tuple[Action, ...] = (
     Action("chat.help", "f1", "help", "Help", "every key on one sheet", "Help"),
@@ -146,32 +162,101 @@ DRAFT_ACTIONS: tuple[Action, ...] = (
     ),
 )
 
-PROMPT_KEYS: tuple[tuple[str, str], ...] = (
-    ("enter", "send"),
-    ("ctrl+j", "new line (shift+enter too, where the terminal tells it apart)"),
-    ("up", "in an empty prompt: pick a question, or your last message"),
-    ("/", "a command by name; tab completes it, enter runs it"),
-    ("ctrl+p", "command palette"),
-    ("ctrl+q", "leave"),
+FOLD_ACTIONS: tuple[Action, ...] = (
+    Action("fold.open", "enter,space", "open", "Open or close", "what is under a heading"),
 )
 
-PROMPT_IDS = {"prompt.send", "prompt.newline", "prompt.redo"}
-"""Of bindings of the prompt itself."""
+HELP_ACTIONS: tuple[Action, ...] = (
+    Action("help.close", "escape,f1,q,enter", "dismiss", "Close", "the help sheet", "Close"),
+)
+
+CONFIRM_ACTIONS: tuple[Action, ...] = (
+    Action("confirm.yes", "y", "answer(True)", "Yes", "do what is asked about", "Yes"),
+    Action("confirm.no", "n,escape", "answer(False)", "No", "nothing changes", "No"),
+)
+
+LINE_ACTIONS: tuple[Action, ...] = (
+    Action("line.keep", "enter", "keep", "Keep it", "the line as it is written", "Keep"),
+    Action("line.close", "escape", "dismiss(None)", "Leave it", "nothing changes", "Cancel"),
+)
+
+PICK_ACTIONS: tuple[Action, ...] = (
+    Action("pick.take", "enter", "take", "Take it", "the one under the bar", "Take"),
+    Action("pick.close", "escape", "dismiss(None)", "Leave it", "nothing changes", "Cancel"),
+    Action("pick.up", "up", "move(-1)", "Up", "the one above"),
+    Action("pick.down", "down", "move(1)", "Down", "the one below"),
+)
+
+SAMPLING_ACTIONS: tuple[Action, ...] = (
+    Action("sampling.take", "enter", "take", "Take it", "for this run", "Take"),
+    Action("sampling.close", "escape", "dismiss(None)", "Leave it", "nothing changes", "Cancel"),
+)
+
+SETTINGS_ACTIONS: tuple[Action, ...] = (
+    Action("settings.close", "escape", "close", "Back to the chat", "with what was set", "Back"),
+)
+
+STEP_ACTIONS: tuple[Action, ...] = (
+    Action("step.close", "escape", "close", "Stop, or leave", "back to the chat", "Back"),
+    Action("step.done", "ctrl+n", "go_on", "Do it", "what the step asks for", "Done"),
+)
+
+TRAINING_ACTIONS: tuple[Action, ...] = (
+    Action("training.close", "escape", "dismiss(None)", "Back to the chat", "", "Back"),
+)
+
+FIRST_RUN_ACTIONS: tuple[Action, ...] = (
+    Action("first_run.back", "escape", "back", "Back", "the step before, once nothing is going on", "Back"),
+    Action("first_run.go_on", "ctrl+n", "go_on", "Continue", "do what the step asks for", "Continue"),
+    Action("first_run.skip", "ctrl+s", "skip", "Skip", "go on without it", "Skip"),
+)
+
+WRITING: tuple[tuple[str, str], ...] = (
+    ("up", "in an empty prompt: pick a question, or your last message"),
+    ("/", "a command by name; tab completes it, enter runs it"),
+)
+"""What else keys do in the prompt: that is no action."""
 
 # A focused text field would take these for itself.
 _BEFORE_THE_FIELD = {"ctrl+y", "ctrl+f", "ctrl+d", "pageup", "pagedown"}
 
 ALL: tuple[tuple[str, tuple[Action, ...]], ...] = (
-    ("", ACTIONS),
-    ("at a message (alt+up)", MESSAGE_ACTIONS),
+    ("in the prompt", PROMPT_ACTIONS),
+    ("everywhere", APP_ACTIONS),
+    ("in the chat", ACTIONS),
+    ("at a message", MESSAGE_ACTIONS),
+    ("at a heading that opens", FOLD_ACTIONS),
     ("in the list of chats", SESSION_ACTIONS),
     ("in the glass box", GLASS_ACTIONS),
     ("at a fact, in the glass box", FACT_ACTIONS),
     ("at a memory, in the glass box", MEMORY_ACTIONS),
     ("between two replies", COMPARE_ACTIONS),
     ("drafting a reply", DRAFT_ACTIONS),
+    ("where one of several is picked", PICK_ACTIONS),
+    ("where a line is asked for", LINE_ACTIONS),
+    ("where something is asked", CONFIRM_ACTIONS),
+    ("in the sampling", SAMPLING_ACTIONS),
+    ("in the settings", SETTINGS_ACTIONS),
+    ("at an import, or the choice of a model", STEP_ACTIONS),
+    ("at the training", TRAINING_ACTIONS),
+    ("in the first run", FIRST_RUN_ACTIONS),
+    ("in this sheet", HELP_ACTIONS),
 )
 """Every action, by where it holds."""
+
+BY_ID: Mapping[str, Action] = {action.id: action for _, actions in ALL for action in actions}
+
+
+def in_force(app: "App[Any]", id: str) -> str:
+    """The keys that do it now, as Textual writes several of them; "" where none does."""
+    remapped: Mapping[str, str] = getattr(app, "remapped", {})
+    return remapped.get(id, BY_ID[id].keys)
+
+
+def hint(app: "App[Any]", id: str) -> str:
+    """The key to name to the user, the first of several: `ctrl+r`, `esc`."""
+    first = in_force(app, id).partition(",")[0]
+    return "esc" if first == "escape" else first
 
 
 def bindings(actions: Sequence[Action] = ACTIONS) -> list[BindingType]:
@@ -183,7 +268,7 @@ def bindings(actions: Sequence[Action] = ACTIONS) -> list[BindingType]:
             a.footer or a.title,
             id=a.id,
             show=bool(a.footer),
-            priority=a.keys in _BEFORE_THE_FIELD or a.id.startswith("draft."),
+            priority=a.keys in _BEFORE_THE_FIELD or a.id.startswith(("draft.", "app.")),
             tooltip=f"{a.title}: {a.help}" if a.help else a.title,
         )
         for a in actions

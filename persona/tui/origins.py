@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from knowledge.records import Kind, StoredMessage
-from persona.chat.lines import ME, USER
-from persona.chat.recall import PLACE
 from persona.errors import SessionError
 from persona.tui.door import ChatEngine
 
@@ -50,6 +48,9 @@ class Origins:
 
 def as_message(turn: "Turn") -> StoredMessage:
     """A turn as a message of the archive would be, told in the place that a prompt names."""
+    from persona.chat.lines import ME, USER
+    from persona.chat.recall import PLACE
+
     author = USER if turn.role == "user" else ME
     return StoredMessage(
         id=turn.id,

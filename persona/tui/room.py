@@ -139,16 +139,18 @@ class EngineRoom:
         Blocks. Raises ModelError, and RuntimeError while no engine is open.
         """
         with self._making_beside:
+            if self.engine is None:
+                raise RuntimeError("no engine is open")
             if self._beside is None or self._beside[0] != model:
                 self._free_beside()
-                if self.engine is None:
-                    raise RuntimeError("no engine is open")
                 from persona.chat.opening import beside
 
                 other = beside(cast("Engine", self.engine), model)
                 self._beside = (model, other)
                 other.load()
-            return self._beside[1]
+            _, kept = self._beside
+            kept.card = self.engine.card  # a fact may have been pinned since
+            return kept
 
     def no_more_beside(self) -> None:
         """Free the other model. Blocks."""

@@ -50,12 +50,12 @@ async def test_the_head_says_that_this_is_the_starter_model(engine: ScriptedEngi
 
 
 async def test_help_names_every_key(engine: ScriptedEngine) -> None:
-    async with make_app(engine).run_test(size=(100, 130)) as pilot:
+    async with make_app(engine).run_test(size=(100, 190)) as pilot:
         await opened(pilot)
         await pilot.press("f1")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, HelpScreen))
         for action in (action for _, actions in ALL for action in actions):
-            assert action.keys in screen_text(pilot)
+            assert action.keys in screen_text(pilot), action.id
         await pilot.press("escape")
         await wait_until(pilot, lambda: pilot.app.screen is chat(pilot))
 

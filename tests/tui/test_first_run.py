@@ -241,7 +241,7 @@ async def test_a_download_is_stopped_and_goes_on_where_it_stopped(hub: Hub) -> N
     async with app.run_test(size=SIZE) as pilot:
         await choose(pilot, "qwen3-0.6b")
         await wait_until(pilot, lambda: hub.served >= 200_000)
-        await shows(pilot, "Downloading", "MB. Escape stops it")
+        await shows(pilot, "Downloading", "MB. Esc stops it")
         await pilot.press("escape")
         await shows(pilot, "Stopped. What has come is kept", "Which model fits")
         hub.stall_at = None

@@ -38,7 +38,7 @@ async def test_an_edited_message_is_asked_in_a_fork_and_nothing_is_lost(engine: 
         await pilot.press("e")
         prompt = chat(pilot).query_one(Prompt)
         await wait_until(pilot, lambda: prompt.text == "two")
-        assert prompt.border_title == EDITING
+        assert prompt.border_title == EDITING.format(send="enter", leave="esc")
         await pilot.press("!", "enter")
         engine.say("another two")
         engine.end()

@@ -6,6 +6,7 @@ import pytest
 from tiny_adapter import write_adapter
 
 from persona import config, paths
+from persona.chat.card import PersonaCard
 from persona.config import ModelSettings, Settings
 from persona.errors import ModelError
 from persona.lab.ab.choices import ChoiceBook
@@ -97,6 +98,7 @@ async def test_two_models_answer_blind_and_the_other_is_let_go(
     async with make_app(engine).run_test(size=WIDE) as pilot:
         await opened(pilot)
         chat(pilot).contrast = "model qwen3-0.6b"
+        engine.card = PersonaCard("Mira Sol", "Name: Mira Sol\n- pinned since")
         await write(pilot, "where?")
         await wait_until(pilot, lambda: isinstance(pilot.app.screen, CompareScreen))
         for said in ("In Porto.", "No idea."):
@@ -106,6 +108,7 @@ async def test_two_models_answer_blind_and_the_other_is_let_go(
             other.end()
         await wait_until(pilot, lambda: "which is better?" in screen_text(pilot))
         assert "qwen3" not in screen_text(pilot)
+        assert other.card is engine.card
         assert len(engine.requests) + len(other.requests) == 1
         assert len(engine.regenerated) + len(other.regenerated) == 1
         await pilot.press("2")

@@ -1,4 +1,5 @@
-"""What every action of the command palette does. A new one has no effect here yet, and a test says so."""
+"""What every action of the chat does, from the command palette. A new one has no effect here yet, and a test
+says so; what the other screens can do is in `test_palette_places`."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -114,7 +115,12 @@ EFFECTS = {
     "chat.compression": Effect(lambda r: "● compression abstractive" in r.text),
     "chat.message_up": Effect(lambda r: isinstance(r.screen.focused, Said)),
     "chat.message_down": Effect(lambda r: r.prompt.has_focus, at_a_message),
-    "chat.edit": Effect(lambda r: (r.prompt.border_title, r.prompt.text) == (EDITING, "the last question")),
+    "chat.edit": Effect(
+        lambda r: (
+            (r.prompt.border_title, r.prompt.text)
+            == (EDITING.format(send="enter", leave="esc"), "the last question")
+        )
+    ),
     "chat.fork": Effect(lambda r: r.screen._session_id not in (None, r.session_id)),
     "chat.previous": Effect(lambda r: "1 of 2" in r.text),
     "chat.next": Effect(lambda r: "2 of 2" in r.text, the_first_of_two),
@@ -144,25 +150,37 @@ EFFECTS = {
 }
 
 
-def test_every_action_has_an_effect_to_be_seen() -> None:
+def test_every_action_of_the_chat_has_an_effect_to_be_seen() -> None:
     assert EFFECTS.keys() == {action.id for action in ACTIONS}
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=[action.id for action in ACTIONS])
-async def test_the_palette_does_what_it_says(engine: ScriptedEngine, action: Action) -> None:
+def told(engine: ScriptedEngine) -> str:
+    """A chat with alternatives, thinking and code at its end."""
     session_id = long_chat(engine, 4)
     last = engine.sessions.add_user(session_id, "the last question")
     engine.sessions.add_reply(session_id, last.number, text="another", status="complete")
     engine.sessions.add_reply(
         session_id, last.number, text=REPLY, thinking="a thought of it", status="complete"
     )
+    return session_id
+
+
+async def palette(room: Room, title: str) -> None:
+    """Take that command from the palette of what is on the screen."""
+    screen = room.pilot.app.screen
+    [command] = [c for c in room.pilot.app.get_system_commands(screen) if c.title == title]
+    await command.callback()
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=[action.id for action in ACTIONS])
+async def test_the_palette_does_what_it_says(engine: ScriptedEngine, action: Action) -> None:
+    session_id = told(engine)
     effect = EFFECTS[action.id]
     async with make_app(engine, session_id=session_id).run_test(size=(100, 34)) as pilot:
         room = Room(pilot, engine, session_id)
         await wait_until(pilot, lambda: "2 of 2" in room.text and room.page.at_end)
-        commands = [c for c in pilot.app.get_system_commands(room.screen) if c.title == action.title]
         if effect.first is not None:
             await effect.first(room)
         assert not effect.seen(room)
-        await commands[0].callback()
+        await palette(room, action.title)
         await wait_until(pilot, lambda: effect.seen(room))

@@ -7,6 +7,7 @@ import pytest
 from house import NOW, House, finished, make_house, memory
 
 from persona.backends.base import TextDelta, ThinkingDelta
+from persona.chat.card import PersonaCard
 from persona.chat.events import PromptReady, Retrieved, TurnFinished, TurnRequest, TurnStarted
 from persona.chat.store import SessionStore
 from persona.errors import ModelError, SessionError
@@ -20,6 +21,15 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def house(file: Path) -> House:
     return make_house(file)
+
+
+def test_a_card_that_is_set_is_shown_from_the_next_message_on(house: House) -> None:
+    house.say("Where do you live?")
+    house.engine.card = PersonaCard("Mira Sol", "Name: Mira Sol\n- I live in Graz.")
+    house.say("And now?")
+    before, after = (prompt.messages[0].content for prompt in house.chat_prompts)
+    assert "- I live in Graz." in after
+    assert "- I live in Graz." not in before
 
 
 def test_the_events_of_a_turn_come_in_order_and_the_reply_is_stored(house: House) -> None:

@@ -7,8 +7,7 @@ from typing import TypeVar
 
 from textual.timer import Timer
 
-from persona.tui import quoting
-from persona.tui import keys
+from persona.tui import keys, quoting
 from persona.tui.calls import in_thread
 from persona.tui.history import Makers
 from persona.tui.room import Past, Resumed
@@ -73,7 +72,8 @@ class BranchingScreen(TalkingScreen):
             return
         self._unsent.edit(mine.turn_id, mine.text, self._prompt.text)
         self._prompt.replace_with(mine.text)
-        self._prompt.border_title = EDITING
+        send, leave = (keys.hint(self.app, id) for id in ("prompt.send", "chat.prompt"))
+        self._prompt.border_title = EDITING.format(send=send, leave=leave)
         self._prompt.focus()
 
     def _leave_editing(self) -> bool:

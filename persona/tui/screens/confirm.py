@@ -1,13 +1,11 @@
 """Asks before something that cannot be undone."""
 
-from typing import ClassVar
-
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from persona.tui import keys
 from persona.tui.widgets.links import links
 
 
@@ -21,10 +19,8 @@ class ConfirmScreen(ModalScreen[bool]):
     }
     ConfirmScreen Static { height: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Yes"),
-        Binding("n,escape", "answer(False)", "No"),
-    ]
+    ACTIONS = keys.CONFIRM_ACTIONS
+    BINDINGS = keys.bindings(keys.CONFIRM_ACTIONS)
 
     def __init__(self, question: str) -> None:
         super().__init__()
@@ -33,7 +29,9 @@ class ConfirmScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(self._question, markup=False)
-            yield Static(links(("yes (y)", "screen.answer(True)"), ("no (n)", "screen.answer(False)")))
+            yes = f"yes ({keys.hint(self.app, 'confirm.yes')})"
+            no = f"no ({keys.hint(self.app, 'confirm.no')})"
+            yield Static(links((yes, "screen.answer(True)"), (no, "screen.answer(False)")))
 
     def action_answer(self, yes: bool) -> None:
         """The answer."""

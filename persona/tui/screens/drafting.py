@@ -213,7 +213,8 @@ class DraftScreen(ModalScreen[str | None]):
         """Copy the reply; what was made of the draft is kept, as a preference."""
         text = self.query_one("#reply", TextArea).text.strip()
         if not text:
-            self.notify("Choose a draft first: alt+1, alt+2, alt+3.", markup=False)
+            choose = [keys.hint(self.app, f"draft.{which}") for which in ("first", "second", "third")]
+            self.notify(f"Choose a draft first: {', '.join(choose)}.", markup=False)
             return
         if self._chosen is None:
             self.app.copy_to_clipboard(text)

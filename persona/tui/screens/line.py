@@ -1,12 +1,10 @@
 """Asks for one line."""
 
-from typing import ClassVar
-
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from persona.tui import keys
 from persona.tui.widgets.links import links
 
 
@@ -20,7 +18,8 @@ class LineScreen(ModalScreen[str | None]):
         border-title-color: $primary; border-subtitle-color: $foreground 60%;
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+    ACTIONS = keys.LINE_ACTIONS
+    BINDINGS = keys.bindings(keys.LINE_ACTIONS)
 
     def __init__(self, what: str, old: str = "") -> None:
         super().__init__()
@@ -29,8 +28,9 @@ class LineScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         field = Input(self._old, select_on_focus=True)
         field.border_title = self._what
+        keep, leave = (keys.hint(self.app, id) for id in ("line.keep", "line.close"))
         field.border_subtitle = links(
-            ("keep it (enter)", "screen.keep"), ("leave it (esc)", "screen.dismiss(None)")
+            (f"keep it ({keep})", "screen.keep"), (f"leave it ({leave})", "screen.dismiss(None)")
         )
         yield field
 

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from knowledge.text import one_line, printable
+from persona.tui import keys
 from persona.tui.calls import in_thread
 from persona.tui.widgets.links import links
 
@@ -44,11 +44,8 @@ class PickScreen(ModalScreen[Pick[T] | None]):
         background: $primary 25%; color: $foreground;
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "dismiss(None)", "Cancel"),
-        Binding("up", "move(-1)", "Up", show=False, priority=True),
-        Binding("down", "move(1)", "Down", show=False, priority=True),
-    ]
+    ACTIONS = keys.PICK_ACTIONS
+    BINDINGS = keys.bindings(keys.PICK_ACTIONS)
 
     def __init__(self, what: str, load: Callable[[], Sequence[Pick[T]]]) -> None:
         super().__init__()
@@ -62,7 +59,9 @@ class PickScreen(ModalScreen[Pick[T] | None]):
 
         with Vertical() as box:
             box.border_title = self._what
-            box.border_subtitle = links(("leave it (esc)", "screen.dismiss(None)"))
+            box.border_subtitle = links(
+                (f"leave it ({keys.hint(self.app, 'pick.close')})", "screen.dismiss(None)")
+            )
             yield Input(placeholder="type to search")
             rows = OptionList(markup=False)
             rows.can_focus = False
@@ -97,6 +96,10 @@ class PickScreen(ModalScreen[Pick[T] | None]):
         (rows.action_cursor_up if by < 0 else rows.action_cursor_down)()
 
     def on_input_submitted(self) -> None:
+        self.action_take()
+
+    def action_take(self) -> None:
+        """Give the one under the bar."""
         at = self.query_one(OptionList).highlighted
         if at is not None and self._shown:
             self.dismiss(self._shown[at])

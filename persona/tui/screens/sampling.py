@@ -1,16 +1,15 @@
 """How the next tokens are drawn: a sheet of the model's own values and what is asked for instead."""
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Grid, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
 from persona.backends.base import Sampling
 from persona.chat.events import SamplingChanges
+from persona.tui import keys
 from persona.tui.widgets.links import links
 
 
@@ -36,7 +35,8 @@ _WHOLE = {"top_k", "seed"}
 class SamplingScreen(ModalScreen[Drawn | None]):
     """An empty field leaves the model its own way. own: that way. now: what is asked for so far."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Cancel")]
+    ACTIONS = keys.SAMPLING_ACTIONS
+    BINDINGS = keys.bindings(keys.SAMPLING_ACTIONS)
     DEFAULT_CSS = """
     SamplingScreen { align: center middle; background: $background 70%; }
     SamplingScreen > VerticalScroll {
@@ -56,8 +56,9 @@ class SamplingScreen(ModalScreen[Drawn | None]):
     def compose(self) -> ComposeResult:
         with VerticalScroll(can_focus=False) as sheet:
             sheet.border_title = "sampling"
+            take, leave = (keys.hint(self.app, id) for id in ("sampling.take", "sampling.close"))
             sheet.border_subtitle = links(
-                ("take it (enter)", "screen.take"), ("leave it (esc)", "screen.dismiss(None)")
+                (f"take it ({take})", "screen.take"), (f"leave it ({leave})", "screen.dismiss(None)")
             )
             with Grid():
                 for name in _RANGES:

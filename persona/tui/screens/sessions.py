@@ -171,7 +171,8 @@ class SessionsScreen(ModalScreen[Choice | None]):
             return
         await in_thread(self, self._basket.put, self._sessions, row.choice.session_id)
         if row.choice.session_id in self._basket:
-            self.notify(DELETED.format(title=row.title, how="ctrl+z"), markup=False)
+            undo = keys.hint(self.app, "sessions.undo")
+            self.notify(DELETED.format(title=row.title, how=undo), markup=False)
         await self._refill()
 
     async def action_undo(self) -> None:

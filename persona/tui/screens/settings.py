@@ -1,10 +1,8 @@
 """Every setting with its meaning. The form is made from the schema, so it is never behind it."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widget import Widget
@@ -13,6 +11,7 @@ from textual.widgets import Footer, Input, Label, Select, Static, Switch
 from knowledge.text import printable
 from persona import config
 from persona.errors import PersonaError
+from persona.tui import keys
 from persona.tui.fields import Field, fields, written
 
 
@@ -83,7 +82,8 @@ class SettingRow(Vertical):
 class SettingsScreen(ModalScreen[bool]):
     """Dismissed with whether anything was changed. before: the settings as they are in force."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "close", "Back")]
+    ACTIONS = keys.SETTINGS_ACTIONS
+    BINDINGS = keys.bindings(keys.SETTINGS_ACTIONS)
     DEFAULT_CSS = """
     SettingsScreen { background: $background; }
     SettingsScreen > VerticalScroll {

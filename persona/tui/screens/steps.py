@@ -1,22 +1,18 @@
 """Steps of the first run, by themselves: another model, another export."""
 
-from typing import ClassVar
-
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 from textual.widgets import Footer
 
+from persona.tui import keys
 from persona.tui.first_run_step import Step
 
 
 class StepScreen(ModalScreen[bool]):
     """Dismissed with whether anything was done. escape ends what is going on, then leaves."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", "Back"),
-        Binding("ctrl+n", "go_on", "Done"),
-    ]
+    ACTIONS = keys.STEP_ACTIONS
+    BINDINGS = keys.bindings(keys.STEP_ACTIONS)
     DEFAULT_CSS = """
     StepScreen { background: $background; }
     StepScreen Footer { background: $surface; }

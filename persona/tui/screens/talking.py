@@ -6,7 +6,7 @@ from functools import partial
 
 from persona.chat.events import TurnEvent
 from persona.config import Settings
-from persona.tui import quoting
+from persona.tui import keys, quoting
 from persona.tui.calls import in_thread
 from persona.tui.clocks import Clocks
 from persona.tui.history import quoted
@@ -37,7 +37,8 @@ class TalkingScreen(AskingScreen):
 
     def _busy(self) -> bool:
         if self._talk is not None:
-            self.notify("A reply is still being written. Escape stops it.", markup=False)
+            stop = keys.hint(self.app, "chat.stop").capitalize()
+            self.notify(f"A reply is still being written. {stop} stops it.", markup=False)
         return self._talk is not None
 
     async def _send(self, text: str) -> None:

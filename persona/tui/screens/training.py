@@ -1,15 +1,15 @@
 """The long jobs, as they go: vectors, the loss of each training, the last A/B run; and blind choices."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
+from persona.tui import keys
 from persona.tui.calls import in_thread
 from persona.tui.figures import ab_lines, choices_lines, index_lines, run_lines
 from persona.tui.indexing import Indexing
@@ -28,7 +28,8 @@ class TrainingScreen(ModalScreen[None]):
     """indexing: how far the vectors are. tally: the blind choices as `ab tally --json` has them, last_ab: the
     last A/B run as `persona.lab.ab.last` has it; both are read in a thread."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "Back")]
+    ACTIONS = keys.TRAINING_ACTIONS
+    BINDINGS = keys.bindings(keys.TRAINING_ACTIONS)
     DEFAULT_CSS = """
     TrainingScreen { background: $background; }
     TrainingScreen > VerticalScroll {
@@ -61,7 +62,7 @@ class TrainingScreen(ModalScreen[None]):
         self.run_worker(self._look())
         found = await in_thread(self, self._tally)
         if found is not None:
-            self._show("choices", choices_lines(found))
+            self._show("choices", choices_lines(found, keys.hint(self.app, "chat.compare").capitalize()))
 
     async def _look(self) -> None:
         self._show("index", index_lines(self._indexing()))

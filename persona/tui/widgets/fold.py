@@ -5,11 +5,9 @@ moves the page under a reader.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
@@ -17,11 +15,14 @@ from textual.reactive import reactive
 from textual.widget import Widget
 from textual.widgets import Static
 
+from persona.tui import keys
+
 
 class FoldTitle(Static, can_focus=True):
     """The heading of a fold: click it, or Enter on it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "open", "Open or close", show=False)]
+    ACTIONS = keys.FOLD_ACTIONS
+    BINDINGS = keys.bindings(keys.FOLD_ACTIONS)
     ALLOW_SELECT = False
 
     class Toggled(Message):

@@ -42,6 +42,7 @@ class Text(Fold):
 class Remembered(Fold):
     """A memory: where it is from, why it was chosen, its words, and what was said around it."""
 
+    ACTIONS = keys.MEMORY_ACTIONS
     BINDINGS = keys.bindings(keys.MEMORY_ACTIONS)
 
     def __init__(self, memory: Memory, around: Around) -> None:
@@ -86,6 +87,7 @@ class Told(Fold):
     here: whether in this chat.
     """
 
+    ACTIONS = keys.FACT_ACTIONS
     BINDINGS = keys.bindings(keys.FACT_ACTIONS)
 
     def __init__(self, fact: Fact, *, here: bool) -> None:

@@ -3,14 +3,13 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
 from knowledge.text import printable
+from persona.tui import keys
 from persona.tui.first_run_inputs import export_paths
 
 _MENU_KEYS = {"up", "down", "tab", "enter", "escape"}
@@ -30,11 +29,8 @@ class Prompt(TextArea):
     Prompt:focus { border: round $primary; }
     """
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="prompt.send", show=False),
-        Binding("ctrl+j,shift+enter", "newline", "New line", id="prompt.newline", show=False),
-        Binding("alt+y", "redo", "Redo", id="prompt.redo", show=False),
-    ]
+    ACTIONS = keys.PROMPT_ACTIONS
+    BINDINGS = keys.bindings(keys.PROMPT_ACTIONS)
 
     class Sent(Message):
         """The user sends this."""
