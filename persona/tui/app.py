@@ -76,7 +76,7 @@ class PersonaApp(App[None], inherit_bindings=False):
             self.push_screen(FirstRunScreen(self._first_run))
         self._look_as(self._settings)
 
-    def on_chat_screen_settings_changed(self, event: ChatScreen.SettingsChanged) -> None:
+    def on_doors_screen_settings_changed(self, event: ChatScreen.SettingsChanged) -> None:
         self._look_as(event.settings)
 
     def get_line_filters(self) -> Sequence[LineFilter]:

@@ -218,6 +218,23 @@ async def test_settings_are_changed_kept_and_taken_up(engine: ScriptedEngine, tm
         await wait_until(pilot, lambda: "opening" not in screen_text(pilot))
 
 
+async def test_a_change_of_looks_is_seen_at_once_and_leaves_model_and_switches_as_they_are(
+    engine: ScriptedEngine,
+) -> None:
+    async with make_app(engine).run_test(size=(110, 60)) as pilot:
+        screen = await opened(pilot)
+        await pilot.press("ctrl+t")
+        await screen.run_action("settings")
+        await wait_until(pilot, lambda: isinstance(pilot.app.screen, SettingsScreen))
+        config.set_value("tui.theme", "persona-contrast")
+        await pilot.press("escape")
+        await wait_until(pilot, lambda: pilot.app.screen is screen)
+        await wait_until(pilot, lambda: pilot.app.theme == "persona-contrast")
+        assert screen._room.engine is engine
+        assert not engine.closed
+        assert screen.thinking
+
+
 def _all_text(screen: object) -> str:
     from textual.widgets import Label
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 MYSELF = ""
 
 
+def opened_with(settings: Settings) -> tuple[object, ...]:
+    """What an engine takes from the settings when it is opened; the rest is looks, and other programs'."""
+    return settings.model, settings.chat, settings.memory
+
+
 class DoorsScreen(OpeningScreen):
     """Nothing here runs a turn."""
 
@@ -200,7 +205,7 @@ class DoorsScreen(OpeningScreen):
             return
         from persona.tui.screens.settings import SettingsScreen
 
-        self.app.push_screen(SettingsScreen(), self._changed)
+        self.app.push_screen(SettingsScreen(), self._set)
 
     async def _changed(self, changed: bool | None) -> None:
         """Go on with what was chosen: the model is opened anew."""
@@ -208,6 +213,17 @@ class DoorsScreen(OpeningScreen):
             self._take_settings(config.load())
             self.post_message(self.SettingsChanged(self._settings))
             await self._reopen()
+
+    async def _set(self, changed: bool | None) -> None:
+        """Go on with what was set; the model is opened anew only where that concerns it."""
+        before, now = self._settings, config.load()
+        if self._room.engine is None or opened_with(now) != opened_with(before):
+            await self._changed(changed)
+        elif changed:
+            self._settings = now
+            self.post_message(self.SettingsChanged(now))
+            if now.tui.bubbles != before.tui.bubbles:
+                self._leave_for(self._session_id)  # which shows it anew
 
     # Long jobs
 
