@@ -25,7 +25,7 @@ STRETCH_SHARE = 0.3
 """Share of the best match for each word that a stretch of talk lends to all its matches."""
 
 _COMMON = 0.12
-_MOST_ROWS = 12_000
+_MOST_ROWS = 5_000
 _DERIVED = 6
 """Letters of a word that may be looked for by its beginning, when the word itself does not occur."""
 
@@ -134,12 +134,21 @@ def _idf(size: int, holding: int) -> float:
 def _rows(archive: Archive, word: str, size: int) -> list[tuple[int, float]] | None:
     """Key and BM25 rank (lower is better) of the messages that hold a word, None for a common word."""
     most = min(max(40, int(_COMMON * size)), _MOST_ROWS)
-    sql = "SELECT rowid, bm25(words) FROM words WHERE words MATCH ? LIMIT ?"
-    found = archive.rows(sql, (" OR ".join(f'"{form}"' for form in inflection.forms(word)), most + 1))
-    if not found and len(word) >= _DERIVED:
+    wanted = " OR ".join(f'"{form}"' for form in inflection.forms(word))
+    holding = _holding(archive, wanted, most + 1)
+    if not holding and len(word) >= _DERIVED:
         # the stemmer knows endings, not derivations: "allergy" is told of as "allergic"
-        found = archive.rows(sql, (f'"{word[:-2]}"*', most + 1))
-    return None if len(found) > most else found
+        wanted = f'"{word[:-2]}"*'
+        holding = _holding(archive, wanted, most + 1)
+    if holding > most:
+        return None
+    return archive.rows("SELECT rowid, bm25(words) FROM words WHERE words MATCH ?", (wanted,))
+
+
+def _holding(archive: Archive, wanted: str, most: int) -> int:
+    """How many messages match, up to `most`: a hundred times as quick as their ranks."""
+    sql = "SELECT COUNT(*) FROM (SELECT rowid FROM words WHERE words MATCH ? LIMIT ?)"
+    return int(archive.rows(sql, (wanted, most))[0][0])
 
 
 def _lent(own: "Floats", part: "Timeline") -> "Floats":
