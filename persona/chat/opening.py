@@ -111,12 +111,13 @@ class LazyBackend:
         self._progress = progress
         self._lock = threading.Lock()
         self._backend: Backend | None = None
+        self._info: ModelInfo | None = None
         self._closed = False
 
     @property
     def info(self) -> ModelInfo:
-        """The model held."""
-        return self._opened().info
+        """The model held, told after `close`, too: a turn that it stops still asks whose turn it was."""
+        return self._info or self._opened().info
 
     def stream(self, prompt: Prompt, sampling: Sampling, cancel: threading.Event) -> Iterator[Event]:
         """As the contract says."""
@@ -154,6 +155,7 @@ class LazyBackend:
                 self._report(0)
                 started = time.perf_counter()
                 self._backend = self._opener()
+                self._info = self._backend.info
                 _log.info("model loaded in %.2f s", time.perf_counter() - started)
                 self._report(1)
             return self._backend

@@ -2,14 +2,16 @@
 
 import threading
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 from queued_backend import QueuedBackend
+from tiny_model import write_scripted_qwen3
 
 from knowledge.progress import Progress
 from persona import paths
-from persona.backends.base import Backend
+from persona.backends.base import Backend, TextDelta, ThinkingDelta
 from persona.chat.engine import Engine
 from persona.chat.events import TurnFinished, TurnRequest, TurnStarted
 from persona.chat.opening import LazyBackend, open_engine, open_sessions
@@ -85,6 +87,30 @@ def test_a_closed_backend_opens_nothing() -> None:
         lazy.close()
         with pytest.raises(ModelError, match="closed"):
             lazy.count_tokens("x")
+
+
+def test_a_closed_backend_still_tells_whose_model_it_held() -> None:
+    lazy = LazyBackend(QueuedBackend)
+    held = lazy.info
+    lazy.close()
+    assert lazy.info == held
+
+
+def test_a_reply_that_closing_stops_is_kept_as_partial(tmp_path: Path) -> None:
+    model = write_scripted_qwen3(tmp_path / "endless.gguf", ["la la"], endless=True)
+    engine = open_engine(Settings(model=ModelSettings(name=str(model), context=4096, threads=1)))
+    events = engine.turn(TurnRequest("go on and on " * 20, max_tokens=3000))
+    next(e for e in events if isinstance(e, TextDelta | ThinkingDelta))
+    closing = threading.Thread(target=engine.backend.close)
+    closing.start()
+    with pytest.raises(ModelError, match="closed"):
+        all(engine.backend.count_tokens("x") for _ in count())
+    *_, done = events
+    closing.join()
+    engine.close()
+    assert isinstance(done, TurnFinished)
+    assert done.status == "partial"
+    assert done.text.startswith("la la")
 
 
 def test_a_model_that_fails_to_load_is_tried_again() -> None:
