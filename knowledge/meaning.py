@@ -36,7 +36,7 @@ FEW = 200
 ANSWERED = 100
 """Best candidates by meaning of which the answer is looked at."""
 
-ANSWERS = 0.4
+ANSWERS = 0.8
 """Share of what a question is nearer to the one asked that the message after it gains: its answer seldom
 repeats it ("Where do you live?" "Graz, for a while now")."""
 
