@@ -92,6 +92,18 @@ async def test_the_words_that_were_searched_stand_out(engine: ScriptedEngine) ->
         assert styled == ["river"]
 
 
+async def test_the_footer_offers_another_reply_where_the_chat_that_is_shown_has_one(
+    engine: ScriptedEngine,
+) -> None:
+    told = tell(engine, ("where?", "By the river Douro."))
+    async with make_app(engine, session_id=told).run_test(size=WIDE) as pilot:
+        await opened(pilot)
+        await wait_until(pilot, lambda: "^r Again" in screen_text(pilot))
+        await pilot.press("ctrl+n")
+        await wait_until(pilot, lambda: QUESTIONS[0] in screen_text(pilot))
+        await wait_until(pilot, lambda: "^r Again" not in screen_text(pilot))
+
+
 async def test_a_place_in_a_long_chat_has_turns_on_both_sides(engine: ScriptedEngine) -> None:
     long_chat(engine, 100)
     async with make_app(engine).run_test(size=WIDE) as pilot:

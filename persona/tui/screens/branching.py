@@ -141,6 +141,7 @@ class BranchingScreen(TalkingScreen):
         else:
             await self._page.fill([partial(Welcome, self._questions, opening=False)])
         self._prompt.focus()
+        self.refresh_bindings()
 
     # Where the reader is
 
