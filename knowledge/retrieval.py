@@ -65,6 +65,13 @@ _ASKING = re.compile(
 _FOLLOW_UP = 3
 """Most words of a question that leans on the one before ("and Jonas?"); a longer one stands alone."""
 
+LENGTH = 0.1
+"""What twice as many words are worth: a longer message is likelier to tell something, whatever is asked (a
+prior on length: Kraaij, Westerveld and Hiemstra 2002). It is no evidence that this is asked for."""
+
+LONG = 16
+"""Words from which more are worth nothing."""
+
 FEEDBACK = 0.3
 """What being close to the best matches is worth: it brings up what says the same in other words."""
 
@@ -118,10 +125,9 @@ class Ranking:
         return self._strength() < (WEAK_BUT_HELD if held >= STRONG_WORDS else WEAK)
 
     def _strength(self) -> float:
-        best = float(self.evidence[self.order[0]])
-        if len(self.order) <= _RUNNER_UP:
-            return best + STANDS_OUT * _AMONG_FEW
-        return best + STANDS_OUT * (best - float(self.evidence[self.order[_RUNNER_UP]]))
+        strongest = sorted(self.evidence[self.order].tolist(), reverse=True)[: _RUNNER_UP + 1]
+        apart = strongest[0] - strongest[-1] if len(strongest) > _RUNNER_UP else _AMONG_FEW
+        return float(strongest[0] + STANDS_OUT * apart)
 
 
 class Retriever:
@@ -225,14 +231,14 @@ class Retriever:
         score = rules.addressed_last(self._archive, reading, part, score)
         telling = np.argsort(np.where(part.asks, np.inf, -score), kind="stable")[:FEEDBACK_FROM]
         score = score + FEEDBACK * self._meaning.echoes(near, telling, meaning, part)
-        score = rules.newest_first(reading, part, score)
+        evidence = rules.newest_first(reading, part, score)
+        score = evidence + LENGTH * np.log2(1 + np.minimum(part.words, LONG))
         order = candidates[np.argsort(-score[candidates], kind="stable")]
         idle = not (weights or reading.people or reading.spans or reading.you)
         timely = any(_is_of(span, part, int(p)) for span in reading.spans for p in order[:1])
-        evidence = score
         if happened:
             # half of an archive was said before, or after: that is no evidence
-            timely, evidence = False, score - rules.timely(happened, part)
+            timely, evidence = False, evidence - rules.timely(happened, part)
         covered, words = found.covered, found.words
         whole = f"{earlier} {query}".strip()
         return Ranking(

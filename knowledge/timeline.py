@@ -30,7 +30,7 @@ class Timeline:
 
     place: where it stands among all. key, author, conversation: archive keys. sent: microseconds.
     stretch: the number of the stretch. own: whether the owner wrote it. asks: whether it is a question.
-    of_key: positions by ascending key, sorted_keys those keys.
+    words: how many it has. of_key: positions by ascending key, sorted_keys those keys.
     """
 
     place: "Ints"
@@ -41,6 +41,7 @@ class Timeline:
     stretch: "Ints"
     own: "Bools"
     asks: "Bools"
+    words: "Ints"
     sorted_keys: "Ints"
     of_key: "Ints"
 
@@ -62,6 +63,7 @@ class Timeline:
             stretch=np.unique(self.stretch[at], return_inverse=True)[1],
             own=self.own[at],
             asks=self.asks[at],
+            words=self.words[at],
             sorted_keys=self.key[at][order],
             of_key=order,
         )
@@ -117,11 +119,12 @@ def load(archive: Archive) -> Timeline:
     rows: list[tuple[Any, ...]] = archive.rows(
         "SELECT m.key, m.author, m.conversation, m.sent_at, m.thread IS NOT NULL, i.is_self, "
         "m.text LIKE '%?' OR (length(m.text) < 80 AND instr(m.text, '?')), "
+        "length(m.text) - length(replace(m.text, ' ', '')) + 1, "
         "dense_rank() OVER (ORDER BY m.conversation, m.thread) AS stream "
         "FROM speech m JOIN identities i ON i.key = m.author ORDER BY stream, m.sent_at, m.key"
     )
-    table = np.array(rows, dtype=np.int64).reshape(len(rows), 8)
-    key, author, conversation, sent, threaded, own, asks, stream = table.T
+    table = np.array(rows, dtype=np.int64).reshape(len(rows), 9)
+    key, author, conversation, sent, threaded, own, asks, words, stream = table.T
     pause = np.where(threaded == 1, _PAUSE_IN_THREAD, _PAUSE)
     begins = np.ones(len(rows), dtype=np.int64)
     begins[1:] = (np.diff(stream) != 0) | (np.diff(sent) > pause[1:])
@@ -135,6 +138,7 @@ def load(archive: Archive) -> Timeline:
         stretch=np.cumsum(begins) - 1,
         own=own == 1,
         asks=asks == 1,
+        words=words,
         sorted_keys=key[order],
         of_key=order,
     )
