@@ -232,7 +232,8 @@ async def test_a_chat_opens_where_it_was_left(engine: ScriptedEngine) -> None:
         while "answer 20" not in screen_text(pilot):
             page.scroll_page_up(animate=False)
             await wait_until(pilot, lambda: not page.bringing)
-        await wait_until(pilot, lambda: view(engine.sessions, far).at)
+        # a rest between two turns of the wheel has its place noted, too
+        await wait_until(pilot, lambda: view(engine.sessions, far).at == chat(pilot)._place())
         at = engine.sessions.turn(view(engine.sessions, far).at or "").text.splitlines()[0]
         assert at in screen_text(pilot)
         chat(pilot)._leave_for(None)
