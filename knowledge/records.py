@@ -146,6 +146,10 @@ class ImportReport:
         self.failed += 1
         self._list(Problem(place, reason))
 
+    def fail_record(self, place: str, error: Exception) -> None:
+        """Count one record that is not as its kind should be, by what was raised at reading it."""
+        self.fail(place, f"bad record: {_in_words(error)}")
+
     def note_beside(self, names: Sequence[str]) -> None:
         """List files that are of no known export. They hold no records, so none is counted."""
         if not names:
@@ -220,6 +224,19 @@ class Memory:
     before: tuple[Neighbour, ...] = ()
     after: tuple[Neighbour, ...] = ()
     later: tuple[Later, ...] = ()
+
+
+def _in_words(error: Exception) -> str:
+    match error:
+        case KeyError(args=(str(field),)) if field.isidentifier():
+            return f"“{field}” is missing"
+        case KeyError():
+            return "something it needs is missing"
+        case TypeError() | AttributeError():
+            return "something in it is of another type than it should be"
+        case ValueError() | OverflowError():
+            return "a value in it cannot be read"
+    return type(error).__name__
 
 
 def merge_totals(reports: Iterable[ImportReport]) -> ImportReport:

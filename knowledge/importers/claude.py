@@ -34,7 +34,7 @@ def _conversation(chat: Mapping[str, Any], place: str, report: ImportReport) -> 
         try:
             message = _message(record, conversation_id, title)
         except BROKEN as error:
-            report.fail(place, f"bad record: {type(error).__name__}")
+            report.fail_record(place, error)
             continue
         if message.text or message.raw or message.flags:
             yield message

@@ -52,7 +52,7 @@ def read(source: Source, name: str, report: ImportReport) -> Iterator[Message]:
             try:
                 message = _message(row, *conversation)
             except BROKEN as error:
-                report.fail(name, f"bad record: {type(error).__name__}")
+                report.fail_record(name, error)
                 continue
             report.seen += 1
             yield message

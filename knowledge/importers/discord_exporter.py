@@ -54,7 +54,7 @@ def read(source: Source, name: str, openers: set[str], report: ImportReport) -> 
             try:
                 message = _message(record, channel, openers)
             except BROKEN as error:
-                report.fail(name, f"bad record: {type(error).__name__}")
+                report.fail_record(name, error)
                 continue
             report.seen += 1
             yield message

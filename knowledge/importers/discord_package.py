@@ -164,7 +164,7 @@ def _channel_messages(
                 flags=(*files, *unresolved),
             )
         except BROKEN as error:
-            report.fail(name, f"bad record: {type(error).__name__}")
+            report.fail_record(name, error)
             continue
         report.seen += 1
         yield message

@@ -45,7 +45,7 @@ class GenericImporter:
                     try:
                         message = _message(record, ids)
                     except BROKEN as error:
-                        report.fail(name, f"bad record: {type(error).__name__}")
+                        report.fail_record(name, error)
                         continue
                     report.seen += 1
                     yield message
@@ -64,7 +64,7 @@ def _records(source: Source, name: str, report: ImportReport) -> Iterator[Mappin
                 if line.strip():
                     yield json.loads(line.decode("utf-8-sig", "surrogatepass"))
             except BROKEN as error:
-                report.fail(name, f"bad record: {type(error).__name__}")
+                report.fail_record(name, error)
 
 
 def _message(record: Mapping[str, Any], ids: dict[str, DerivedIds]) -> Message:

@@ -107,7 +107,7 @@ def _messages(stream: BinaryIO, place: str, file: str, report: ImportReport) -> 
         try:
             message = _message(lines, place)
         except BROKEN as error:
-            report.fail(file, f"bad record: {type(error).__name__}")
+            report.fail_record(file, error)
             continue
         if message.text:
             report.seen += 1

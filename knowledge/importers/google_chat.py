@@ -165,7 +165,7 @@ def _message(space: _Space, record: Any, place: str, report: ImportReport) -> It
         report.fail(place, "its date is not in English: export again with the account's language set to it")
         return
     except _BROKEN as error:
-        report.fail(place, f"bad record: {type(error).__name__}")
+        report.fail_record(place, error)
         return
     report.seen += 1
     yield message

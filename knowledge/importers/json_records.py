@@ -56,7 +56,7 @@ def converted(
                 report.seen += 1
                 yield message
         except BROKEN as error:
-            report.fail(place, f"bad record: {type(error).__name__}")
+            report.fail_record(place, error)
 
 
 def moment(stamp: Any) -> datetime:

@@ -119,7 +119,7 @@ class _Chat:
             try:
                 message = self._message(record)
             except _BROKEN as error:
-                report.fail(place, f"bad record: {type(error).__name__}")
+                report.fail_record(place, error)
                 continue
             report.seen += 1
             yield message

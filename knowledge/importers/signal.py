@@ -93,7 +93,7 @@ def _chat(source: Source, name: str, kind: str, report: ImportReport) -> Iterato
             try:
                 message = _exported(chat, ids, record)
             except _BROKEN as error:
-                report.fail(name, f"bad record: {type(error).__name__}")
+                report.fail_record(name, error)
                 continue
             report.seen += 1
             yield message
@@ -193,7 +193,7 @@ def _own_export(source: Source, name: str, report: ImportReport) -> Iterator[Mes
                     continue
                 message = directory.message(item)
             except _BROKEN as error:
-                report.fail(name, f"bad record: {type(error).__name__}")
+                report.fail_record(name, error)
                 continue
             report.seen += 1
             yield message

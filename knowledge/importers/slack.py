@@ -128,7 +128,7 @@ def _message(
     try:
         message = _convert(record, channel, directory)
     except _BAD_RECORD as error:
-        report.fail(place, f"bad record: {type(error).__name__}")
+        report.fail_record(place, error)
         return None
     report.seen += 1
     return message

@@ -53,7 +53,7 @@ def records(
         try:
             record = json.loads(data)
         except (ValueError, TypeError, RecursionError) as error:
-            report.fail(place, f"bad record: {type(error).__name__}")
+            report.fail_record(place, error)
         else:
             yield value, record
 

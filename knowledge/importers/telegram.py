@@ -148,7 +148,7 @@ def _message(chat: _Chat, record: Any, place: str, report: ImportReport) -> Iter
             return
         message = chat.message(record)
     except _BROKEN as error:
-        report.fail(place, f"bad record: {type(error).__name__}")
+        report.fail_record(place, error)
         return
     report.seen += 1
     yield message

@@ -154,7 +154,7 @@ class _Chat:
             try:
                 message = self._message(when, written)
             except (ValueError, OverflowError) as error:
-                report.fail(name, f"bad record: {type(error).__name__}")
+                report.fail_record(name, error)
                 continue
             report.seen += 1
             yield message

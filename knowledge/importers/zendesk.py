@@ -73,7 +73,7 @@ def _record(people: People, record: Mapping[str, Any], place: str, report: Impor
         try:
             message = _said(people, comment, ticket, "" if number else subject)
         except BROKEN as error:
-            report.fail(place, f"bad record: {type(error).__name__}")
+            report.fail_record(place, error)
             continue
         yield message
 

@@ -143,23 +143,28 @@ def test_conversations_have_readable_names(tmp_path: Path) -> None:
     assert {m.conversation_id for m in messages} == {f"slack:{c}" for c in ("C1", "D1", "D2", "G1", "G2")}
 
 
+OTHER_TYPE = "something in it is of another type than it should be"
+UNREADABLE = "a value in it cannot be read"
+
+
 @pytest.mark.parametrize(
-    "record",
+    ("record", "wrong"),
     [
-        None,
-        7,
-        [],
-        {"text": "no ts"},
-        slack_record(ts="soon"),
-        slack_record(ts="9" * 40),
-        slack_record(text=["a"]),
+        (None, OTHER_TYPE),
+        (7, OTHER_TYPE),
+        ([], OTHER_TYPE),
+        ({"text": "no ts"}, "“ts” is missing"),
+        (slack_record(ts="soon"), UNREADABLE),
+        (slack_record(ts="9" * 40), UNREADABLE),
+        (slack_record(text=["a"]), OTHER_TYPE),
     ],
 )
-def test_a_bad_record_fails_alone(record: object, tmp_path: Path) -> None:
+def test_a_bad_record_fails_alone_and_is_told_of_in_words(record: object, wrong: str, tmp_path: Path) -> None:
     messages, [report] = read_path(write_folder(tmp_path, slack_files(record, slack_record("fine"))))
     assert [message.text for message in messages] == ["fine"]
     assert (report.seen, report.failed) == (2, 1)
-    assert report.problems[0].place == "general/2024-03-12.json"
+    [problem] = report.problems
+    assert (problem.place, problem.reason) == ("general/2024-03-12.json", f"bad record: {wrong}")
 
 
 def test_json_nested_beyond_reason_fails_alone(tmp_path: Path) -> None:

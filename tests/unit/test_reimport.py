@@ -163,7 +163,7 @@ def test_what_was_left_out_is_kept_with_its_reason_and_place(store: MemoryStore,
     [problem] = store.left_out()
     assert (problem.path, problem.source) == (str(folder), "slack")
     assert problem.place == "general/2024-03-12.json"
-    assert "KeyError" in problem.reason
+    assert problem.reason == "bad record: “ts” is missing"
     store.ingest([folder])
     assert len(store.left_out()) == 1
     write_folder(folder, slack_files(TALK[0]))
