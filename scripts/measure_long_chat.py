@@ -6,7 +6,8 @@ time to the first token, and how often the model was asked for a summary.
 The history is constructed (`persona ab generate --replies`, 60 to 120 tokens a turn) and stored, not
 generated; it is folded at idle time after every turn, `abstractive`, so that the model really is asked. Every
 so many turns the idle work is done whole and a question is asked: one token of reply, then it is deleted.
-About eight minutes on two quiet cores; nearly half of them are the model's summaries.
+The first and the last of these are asked again at the end by turns: a machine's speed changes in minutes.
+About six minutes on two quiet cores; nearly half of them are the model's summaries.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from typing import Any, get_args
 from knowledge.memory import MemoryStore
 from persona import models, paths
 from persona.backends.base import Backend, ModelInfo
+from persona.chat.branching import fork
 from persona.chat.card import PersonaCard
 from persona.chat.engine import Engine
 from persona.chat.opening import put_together
@@ -56,7 +58,7 @@ def main() -> None:
     parser.add_argument("--model", help="a GGUF in place of the random one")
     parser.add_argument("--turns", type=int, default=200)
     parser.add_argument("--every", type=int, default=10, help="turns between two that are measured")
-    parser.add_argument("--runs", type=int, default=5, help="questions of which the median time is told")
+    parser.add_argument("--runs", type=int, default=5, help="pairs of questions at the end")
     parser.add_argument("--compression", choices=get_args(Compression), default="abstractive")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0, help="0: one for each core")
@@ -91,11 +93,14 @@ def measure(engine: Engine, backend: Metered, options: argparse.Namespace) -> di
         engine.facts.learn([asked])
         engine.sessions.add_reply(chat, asked.number, text=said["reply"], status="complete")
         engine.idle(chat, prefill=False)
-        compared = turn in (FIRST, options.turns)
-        if compared or turn % options.every == 0:
-            rows.append({"turn": turn, **_asked(engine, chat, options.runs if compared else 1)})
+        if turn == FIRST:
+            early = fork(engine.sessions, chat).id
+        if turn in (FIRST, options.turns) or turn % options.every == 0:
+            rows.append({"turn": turn, **_asked(engine, chat, 0)})
             print(f"turn {turn} of {options.turns}: {rows[-1]}", file=sys.stderr, flush=True)
-    first, last = (next(row for row in rows if row["turn"] == n) for n in (FIRST, options.turns))
+    pairs = [(_asked(engine, early, run), _asked(engine, chat, run)) for run in range(options.runs)]
+    first, late = (statistics.median(pair[n]["ttft_ms"] for pair in pairs) for n in (0, 1))
+    last = rows[-1]
     off = {
         "window": _uncompressed(engine, backend, chat),
         "everything": _uncompressed(engine, _Windowless(backend), chat),
@@ -104,7 +109,7 @@ def measure(engine: Engine, backend: Metered, options: argparse.Namespace) -> di
     figures = {
         "prompt_tokens_share": _figure(last["prompt_tokens"] / off["everything"], most=1 / 6),
         "cached_share_median": _figure(statistics.median(r["cached_share"] for r in rows), least=0.95),
-        "ttft_ratio": _figure(last["ttft_ms"] / first["ttft_ms"], most=1.2),
+        "ttft_ratio": _figure(late / first, most=1.2),
         "calls_per_turn": _figure(calls / options.turns, most=math.ceil(options.turns / 8) / options.turns),
     }
     return {
@@ -116,22 +121,25 @@ def measure(engine: Engine, backend: Metered, options: argparse.Namespace) -> di
         "prompt_tokens": {"last_turn": last["prompt_tokens"], "off": off},
         "summaries": {"calls": calls, "tokens": backend.summaries.tokens},
         "rows": rows,
+        "ttft_ms": {
+            "first": first,
+            "last": late,
+            "pairs": [[one["ttft_ms"] for one in pair] for pair in pairs],
+        },
     }
 
 
-def _asked(engine: Engine, chat: str, runs: int) -> dict[str, Any]:
-    """Medians of so many questions, each after its idle work."""
-    found = []
-    for run in range(runs):
-        engine.idle(chat)
-        found.append(first_token.ask(engine, chat, run))
-    usage = found[0].usage
+def _asked(engine: Engine, chat: str, run: int) -> dict[str, Any]:
+    """A question after its idle work. run: which of several it is."""
+    engine.idle(chat)
+    found = first_token.ask(engine, chat, run)
+    usage = found.usage
     return {
         "prompt_tokens": usage.prompt_tokens,
         "cached_tokens": usage.cached_tokens,
         "stable_tokens": usage.stable_tokens,
         "cached_share": round(min(1.0, usage.cached_tokens / usage.stable_tokens), 4),
-        "ttft_ms": round(statistics.median(one.seconds for one in found) * 1000, 1),
+        "ttft_ms": round(found.seconds * 1000, 1),
     }
 
 
@@ -154,6 +162,7 @@ def in_words(found: dict[str, Any]) -> str:
         f"{found['model']}, window {found['window']}, {found['turns']} turns, {found['compression']}",
         f"prompt tokens at the last turn: {found['prompt_tokens']['last_turn']}; without compression"
         f" {off['everything']} with every turn in it, {off['window']} as far as the window goes",
+        f"first token: {found['ttft_ms']['first']:.0f} ms after turn {FIRST}, {found['ttft_ms']['last']:.0f} at the end",
         f"summaries: {found['summaries']['calls']} calls, {found['summaries']['tokens']} tokens",
     ]
     for name, figure in found["figures"].items():
