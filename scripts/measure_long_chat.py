@@ -121,11 +121,7 @@ def measure(engine: Engine, backend: Metered, options: argparse.Namespace) -> di
         "prompt_tokens": {"last_turn": last["prompt_tokens"], "off": off},
         "summaries": {"calls": calls, "tokens": backend.summaries.tokens},
         "rows": rows,
-        "ttft_ms": {
-            "first": first,
-            "last": late,
-            "pairs": [[one["ttft_ms"] for one in pair] for pair in pairs],
-        },
+        "ttft_ms": {"first": first, "last": late},
     }
 
 
@@ -162,7 +158,7 @@ def in_words(found: dict[str, Any]) -> str:
         f"{found['model']}, window {found['window']}, {found['turns']} turns, {found['compression']}",
         f"prompt tokens at the last turn: {found['prompt_tokens']['last_turn']}; without compression"
         f" {off['everything']} with every turn in it, {off['window']} as far as the window goes",
-        f"first token: {found['ttft_ms']['first']:.0f} ms after turn {FIRST}, {found['ttft_ms']['last']:.0f} at the end",
+        f"first token: {found['ttft_ms']['first']} ms at turn {FIRST}, {found['ttft_ms']['last']} at the last",
         f"summaries: {found['summaries']['calls']} calls, {found['summaries']['tokens']} tokens",
     ]
     for name, figure in found["figures"].items():
