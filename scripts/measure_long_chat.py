@@ -158,7 +158,7 @@ def in_words(found: dict[str, Any]) -> str:
         f"{found['model']}, window {found['window']}, {found['turns']} turns, {found['compression']}",
         f"prompt tokens at the last turn: {found['prompt_tokens']['last_turn']}; without compression"
         f" {off['everything']} with every turn in it, {off['window']} as far as the window goes",
-        f"first token: {found['ttft_ms']['first']} ms at turn {FIRST}, {found['ttft_ms']['last']} at the last",
+        f"first token: {found['ttft_ms']['first']} ms at turn {FIRST}, {found['ttft_ms']['last']} at last",
         f"summaries: {found['summaries']['calls']} calls, {found['summaries']['tokens']} tokens",
     ]
     for name, figure in found["figures"].items():
