@@ -69,7 +69,7 @@ LENGTH = 0.1
 """What twice as many words are worth: a longer message is likelier to tell something, whatever is asked (a
 prior on length: Kraaij, Westerveld and Hiemstra 2002). It is no evidence that this is asked for."""
 
-LONG = 16
+LONG = 24
 """Words from which more are worth nothing."""
 
 FEEDBACK = 0.3
