@@ -11,6 +11,7 @@ models above all (docs/LOG.md). Knows nothing of models; it is given what a serv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import zip_longest
 from math import log
 
@@ -134,6 +135,8 @@ def stem(word: str) -> str:
     return word if _NUMBER.search(word) else word[: max(_STEM, len(word) - 2)]
 
 
+# what a chat holds is asked for at every turn, and after 200 took as long as the model's first token
+@lru_cache(maxsize=8192)
 def _words(text: str) -> frozenset[str]:
     """Every beginning of every word of `text` that a question's stem may be."""
     written = (fold(word) for word in re.findall(r"\w+", text))
