@@ -24,7 +24,7 @@ def run(
     is drawn; every later error is shown in the app.
     """
     from persona import config
-    from persona.tui import first_run
+    from persona.tui import first_run, hangup
     from persona.tui.app import PersonaApp
     from persona.tui.opening import Opening, sample_questions
     from persona.tui.room import LATEST
@@ -38,6 +38,7 @@ def run(
         session_id=session_id,
         first_run=first_run.pending(settings, again=set_up) if own_home else None,
     )
+    hangup.watch()
     try:
         app.run()
     finally:
