@@ -12,8 +12,8 @@ import threading
 
 
 def watch() -> None:
-    """End this process as a hang-up does, once the terminal on standard input is gone. What was written is
-    stored by then. Does nothing where the system cannot tell."""
+    """End this process once the terminal on standard input is gone. What was written is stored by then. Does
+    nothing where the system cannot tell."""
     if hasattr(select, "poll") and sys.stdin is not None and sys.stdin.isatty():
         threading.Thread(target=_wait, args=(sys.stdin.fileno(),), name="hang-up", daemon=True).start()
 
@@ -22,4 +22,5 @@ def _wait(terminal: int) -> None:
     gone = select.poll()
     gone.register(terminal, 0)
     if any(event & select.POLLHUP for _, event in gone.poll()):
-        os.kill(os.getpid(), signal.SIGHUP)
+        # a hang-up may be ignored here, as under nohup
+        os.kill(os.getpid(), signal.SIGTERM)

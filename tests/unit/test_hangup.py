@@ -23,7 +23,7 @@ def test_an_app_under_make_outlived_its_terminal() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         app.wait(0.3)
     os.close(ours)
-    assert app.wait(10) == -signal.SIGHUP
+    assert app.wait(10) == -signal.SIGTERM
 
 
 def test_without_a_terminal_nothing_is_watched() -> None:
