@@ -25,7 +25,9 @@ STRETCH_SHARE = 0.3
 """Share of the best match for each word that a stretch of talk lends to all its matches."""
 
 _COMMON = 0.12
-_MOST_ROWS = 5_000
+MOST_ROWS = 5_000
+"""Messages that hold a word from which it is too common to be looked for."""
+
 _DERIVED = 6
 """Letters of a word that may be looked for by its beginning, when the word itself does not occur."""
 
@@ -133,19 +135,19 @@ def _idf(size: int, holding: int) -> float:
 
 def _rows(archive: Archive, word: str, size: int) -> list[tuple[int, float]] | None:
     """Key and BM25 rank (lower is better) of the messages that hold a word, None for a common word."""
-    most = min(max(40, int(_COMMON * size)), _MOST_ROWS)
+    most = min(max(40, int(_COMMON * size)), MOST_ROWS)
     wanted = " OR ".join(f'"{form}"' for form in inflection.forms(word))
-    holding = _holding(archive, wanted, most + 1)
-    if not holding and len(word) >= _DERIVED:
+    held = holding(archive, wanted, most + 1)
+    if not held and len(word) >= _DERIVED:
         # the stemmer knows endings, not derivations: "allergy" is told of as "allergic"
         wanted = f'"{word[:-2]}"*'
-        holding = _holding(archive, wanted, most + 1)
-    if holding > most:
+        held = holding(archive, wanted, most + 1)
+    if held > most:
         return None
     return archive.rows("SELECT rowid, bm25(words) FROM words WHERE words MATCH ?", (wanted,))
 
 
-def _holding(archive: Archive, wanted: str, most: int) -> int:
+def holding(archive: Archive, wanted: str, most: int) -> int:
     """How many messages match, up to `most`: a hundred times as quick as their ranks."""
     sql = "SELECT COUNT(*) FROM (SELECT rowid FROM words WHERE words MATCH ? LIMIT ?)"
     return int(archive.rows(sql, (wanted, most))[0][0])

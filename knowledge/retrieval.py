@@ -166,6 +166,9 @@ class Retriever:
         if k is None:
             first = first[ranking.score[first] >= _TAIL * ranking.score[first[0]]]
         picks = [_pick(ranking, int(p)) for p in first]
+        if picks and ranking.reading.bond is not None:
+            position = self.timeline().position(ranking.reading.bond)
+            picks.insert(1, replace(picks[0], position=position, why="says who is meant"))
         return serve(self._archive, self.timeline(), picks, budget_tokens=budget_tokens, cost=cost, most=most)
 
     def rank(self, query: str, *, now: datetime, context: Sequence[str] = ()) -> Ranking:

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from knowledge import places, timewords
+from knowledge import kin, places, timewords
 from knowledge.archive import Archive, moment
 from knowledge.lexical import fold
 from knowledge.timeline import HOUR
@@ -69,6 +69,7 @@ class Reading:
 
     sources: by name. called: the words that named the people, with whom. names: those that named any of
     these. spans: times. you: it is about the owner. now: it asks for the present state. past: for what was.
+    bond: the key of the message that says whom the question means, where it does not name them.
     """
 
     people: dict[int, str] = field(default_factory=dict)
@@ -80,6 +81,7 @@ class Reading:
     you: bool = False
     now: bool = False
     past: bool = False
+    bond: int | None = None
 
 
 def without_now(query: str) -> str:
@@ -90,7 +92,7 @@ def without_now(query: str) -> str:
 def read(archive: Archive, query: str, now: datetime) -> Reading:
     """What `query`, asked at `now`, names of who, where and when."""
     words = [fold(w) for w in re.findall(r"\w+", re.sub(r"['’]s\b", "", query))]
-    people, named = _people(archive, query, words)
+    people, named, bond = _people(archive, query, words)
     conversations = places.conversations(archive, query)
     sources = {said: source for said, source in places.sources(query).items() if said not in named}
     where = {fold(w) for name in (*conversations.values(), *sources) for w in re.findall(r"\w+", name)}
@@ -104,6 +106,7 @@ def read(archive: Archive, query: str, now: datetime) -> Reading:
         you=not _YOU.isdisjoint(words),
         now=bool(_NOW.search(query)),
         past=bool(_PAST.search(query)),
+        bond=bond,
     )
 
 
@@ -187,25 +190,31 @@ def micro(when: datetime) -> int:
     return int((when - moment(0)).total_seconds() * 1_000_000)
 
 
-def _people(archive: Archive, query: str, words: Iterable[str]) -> tuple[dict[int, str], dict[str, set[int]]]:
-    """Identities one of whose names occurs in the question, and the words that named them, each with whom.
+def _people(
+    archive: Archive, query: str, words: Iterable[str]
+) -> tuple[dict[int, str], dict[str, set[int]], int | None]:
+    """Identities one of whose names occurs in the question, or whom it calls by what they are to the owner;
+    the words that named them, each with whom; the message that tells the latter.
 
     Names need a capital unless all is small.
     """
     capitals = query != query.lower()
     said = {fold(w) for w in re.findall(r"\w+", query) if w[0].isupper()} if capitals else set(words)
-    found: dict[int, str] = {}
-    names: dict[str, set[int]] = {}
+    known: dict[int, str] = {}
+    bearers: dict[str, set[int]] = {}
     for identity, alias in archive.rows("SELECT identity, alias FROM aliases WHERE alias NOT LIKE '%@%'"):
-        fitting = _first_and_last(alias) & said
-        if fitting:
-            found[identity] = alias
-        for name in fitting:
-            names.setdefault(name, set()).add(identity)
-    for kin, name in _KIN.findall(query):
+        for name in _first_and_last(alias):
+            bearers.setdefault(name, set()).add(identity)
+            known[identity] = alias
+    names = {name: bearers[name] for name in said & bearers.keys()}
+    for relation, name in _KIN.findall(query):
         if fold(name) in names:
-            names[fold(kin)] = names[fold(name)]
-    return found, names
+            names[fold(relation)] = names[fold(name)]
+    bond = None if names else kin.find(archive, query, bearers)
+    if bond:
+        names = {word: set(bond.people) for word in bond.words}
+    found = {identity: known[identity] for people in names.values() for identity in people}
+    return found, names, bond.key if bond else None
 
 
 @lru_cache(maxsize=10_000)

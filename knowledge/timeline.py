@@ -87,6 +87,12 @@ class Timeline:
 
         return self.of_key[np.searchsorted(self.sorted_keys, keys)]
 
+    def position(self, key: int) -> int:
+        """Where this key is; it must be in the timeline."""
+        import numpy as np
+
+        return int(self.positions(np.array([key]))[0])
+
     def known(self, keys: "Ints") -> "Bools":
         """Which of these keys are in the timeline."""
         import numpy as np
@@ -98,9 +104,7 @@ class Timeline:
 
     def beside_key(self, key: int, before: int, after: int) -> tuple[list[int], list[int]]:
         """As `beside`, for the message with this key."""
-        import numpy as np
-
-        return self.beside(int(self.positions(np.array([key]))[0]), before, after)
+        return self.beside(self.position(key), before, after)
 
     def beside(self, position: int, before: int, after: int) -> tuple[list[int], list[int]]:
         """Keys of the messages just before and after one, within its stretch, in time order."""

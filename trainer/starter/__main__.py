@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument(
         "--go-on-from", type=Path, help="a GGUF of an earlier run, for the end of the first leg"
     )
+    parser.add_argument("--compiled", action="store_true", help="fused, in bfloat16; slow to begin")
     parser.add_argument("--export-only", action="store_true", help="write the GGUF of a run that has ended")
     options = parser.parse_args()
 
@@ -41,7 +42,7 @@ def main() -> None:
     if not vocabulary.exists():
         tokenizer.train(vocabulary)
     source = TEMPLATE.read_text(encoding="utf-8")
-    recipe = Recipe(legs=tuple(options.legs), shares=tuple(options.shares))
+    recipe = Recipe(legs=tuple(options.legs), shares=tuple(options.shares), compiled=options.compiled)
     if len(recipe.shares) != len(recipe.legs):
         parser.error("give as many --shares as --legs")
     run = Run(recipe, vocabulary, ChatTemplate(source), options.work)

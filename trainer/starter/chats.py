@@ -28,6 +28,9 @@ from trainer.starter.scenes import (
 )
 from trainer.starter.world import World
 
+RELATIVES = 0.45
+"""Share of chats that tell several things of each of a few relatives."""
+
 _MINE = (
     (r"\byou're\b", "I'm"),
     (r"\byou've\b", "I've"),
@@ -60,7 +63,11 @@ def tell(world: World, count: int) -> list[Told]:
     """Things told, of different kinds: the bank's own, or facts of its topics told of themselves."""
     rng, bank = world.rng, world.bank
     own = sum(world.chance(0.7) for _ in range(count))
-    kinds = [(kind.say, kind.ask, kind.slot) for kind in rng.sample(bank.told, min(own, len(bank.told)))]
+    told = [kind for kind in bank.told if kind.of not in bank.relatives]
+    if world.chance(RELATIVES):
+        few = rng.sample(sorted(bank.relatives), rng.randint(2, max(3, own // 3)))
+        told = [kind for kind in bank.told if kind.of in few]
+    kinds = [(kind.say, kind.ask, kind.slot) for kind in rng.sample(told, min(own, len(told)))]
     kinds += [
         (topic.say, tuple(as_mine(a) for a in topic.ask), topic.slot)
         for topic in rng.sample(bank.topics, count - len(kinds))
@@ -95,8 +102,18 @@ def in_chat(world: World, scene: Scene, told: Sequence[Told]) -> Scene:
         return replace(scene, turns=turns)
     lines = [one.statement for one in told] + [sentence(world) for _ in range(rng.choice((0, 0, 1, 2)))]
     rng.shuffle(lines)
-    turns += talk(world, rng.choice((0, 1, 2, 4, 6)), [one.statement for one in told])
+    turns += talk(world, rng.choice((0, 1, 2, 4, 6, 8)), [one.statement for one in told])
+    asking = rng.choice((0.0, 0.0, 0.4, 0.9))
+    turns = [_asked_before(world, turn, told) if world.chance(asking) else turn for turn in turns]
     return replace(scene, summaries=(recap(world, lines, rng.randint(1, 40)),), turns=turns)
+
+
+def _asked_before(world: World, turn: HistoryTurn, told: Sequence[Told]) -> HistoryTurn:
+    """`turn` as one in which the user asked for something told, and got it, or was given the same reply: what
+    the twin said to one question is no answer to the next, however often it stands there."""
+    one = world.rng.choice(told)
+    reply = one.reply if world.chance(0.5) else turn.reply
+    return HistoryTurn(world.rng.choice(one.asks), reply)
 
 
 def as_memory(world: World, scene: Scene, told: Sequence[Told]) -> Scene:

@@ -47,6 +47,12 @@ CHAINS = 0.1
 SUMMARIES, TOLD = 0.12, 0.4
 """Share of sheets that ask for a summary, and of the others that ask for what the user told."""
 
+MUCH = (1, 2, 3, 5, 8, 12, 16, 20, 32, 48)
+"""How many things may be told in one chat, the last at the highest levels only."""
+
+ASKED = 6
+"""Most of the things told in a summary or in recent turns that one sheet asks for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -75,14 +81,14 @@ def sheet(world: World, level: int) -> list[Lesson]:
     topics = iter(rng.sample(world.bank.topics, 12))
     scene = setting(world, max(1, level))
     tasks: list[Task] = []
-    told = tell(world, rng.choice((1, 2, 3, 5, 8, 12, 16, 20)[: level + 1])) if world.chance(TOLD) else []
+    told = tell(world, rng.choice(MUCH[: level + 1])) if world.chance(TOLD) else []
     served = told[: rng.choice((1, 1, 2, 3))] if world.chance(0.7) else []
     # a summary has no room for all: what is served may stand nowhere else
     seen = [one for one in told if one not in served or world.chance(0.5)]
     if seen:
         scene = in_chat(world, scene, seen)
     if not served:
-        tasks += [Task("told", one.asks[0], "Told in this chat.", one.reply) for one in told[:4]]
+        tasks += [Task("told", one.asks[0], "Told in this chat.", one.reply) for one in told[:ASKED]]
     if world.chance(0.5):
         scene, task = _with_card(world, scene, next(topics))
         tasks += [task] if world.chance(0.3) else []
@@ -97,7 +103,8 @@ def sheet(world: World, level: int) -> list[Lesson]:
         tasks = [Task("told", t.asks[0], f"[{m.rank}] {day(m.sent_at)}, {USER}.", t.reply) for m, t in lines]
     # where memories are shown, most questions have their answer among them; without any, few have
     tasks += [_unknown(world, topics) for _ in range(rng.choice((0, 0, 1) if remembers else (1, 2, 3)))]
-    tasks += [_mention(world)] if world.chance(0.2) else []
+    # a twin that answers small talk with what it was told goes on doing so for ever
+    tasks += [_mention(world)] if world.chance(0.45 if seen else 0.2) else []
     tasks += [_aside(world)] if world.chance(0.25) or not tasks else []
     return [
         Lesson(build(replace(scene, message=t.message, thinking=world.chance(THINKING))), t) for t in tasks

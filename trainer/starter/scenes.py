@@ -141,9 +141,10 @@ def talk(world: World, count: int, told: Sequence[str]) -> list[HistoryTurn]:
     """
     rng = world.rng
     again = quoting_back(rng.choice([*told, sentence(world)])) if world.chance(0.6) else ""
+    often = rng.choice((0.3, 0.6, 1.0))
 
     def reply() -> str:
-        return again if again and world.chance(0.5) else _idle_reply(world, told)
+        return again if again and world.chance(often) else _idle_reply(world, told)
 
     return [HistoryTurn(chatting(world), reply()) for _ in range(count)]
 
@@ -166,13 +167,13 @@ def _idle_reply(world: World, told: Sequence[str]) -> str:
 
 def chatting(world: World) -> str:
     """A message of small talk."""
-    return " ".join(sentence(world) for _ in range(world.rng.choice((1, 2, 3, 5))))
+    return " ".join(sentence(world) for _ in range(world.rng.choice((1, 2, 3, 5, 7))))
 
 
 def among_chatter(world: World, statement: str) -> str:
     """A message that tells something between other things."""
     parts = [statement]
-    for _ in range(world.rng.choice((0, 0, 1, 2, 4))):
+    for _ in range(world.rng.choice((0, 0, 1, 2, 4, 5))):
         parts.insert(world.rng.randint(0, len(parts)), sentence(world))
     return " ".join(parts)
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 FOLDER = Path(__file__).parent
+TOLD = "told.toml"
 MADE_BY_CODE = frozenset(
     "person number small_number price time weekday month date year duration distance".split()
 )
@@ -54,8 +55,9 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """Something the user says in the chat and asks back later."""
+    """Something the user says in the chat and asks back later. of: whom or what it is about, "" the user."""
 
+    of: str
     slot: str
     say: tuple[str, ...]
     ask: tuple[str, ...]
@@ -71,7 +73,9 @@ class Chain:
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """Every wording and every seed value. `values` maps a slot kind to its values."""
+    """Every wording and every seed value. `values` maps a slot kind to its values; of each of `relatives`
+    many things are `told`.
+    """
 
     topics: tuple[Topic, ...]
     opinions: tuple[View, ...]
@@ -83,6 +87,7 @@ class Bank:
     unknown_asks: tuple[str, ...]
     dont_know: tuple[str, ...]
     told: tuple[Told, ...]
+    relatives: frozenset[str]
     chains: tuple[Chain, ...]
     values: Mapping[str, tuple[str, ...]]
 
@@ -103,6 +108,7 @@ def load(folder: Path = FOLDER) -> Bank:
         unknown_asks=reader.list("dont_know.toml", "ask"),
         dont_know=reader.list("dont_know.toml", "reply", free=False),
         told=reader.told(),
+        relatives=frozenset(_read(folder / TOLD)["relatives"]),
         chains=reader.chains(),
         values=values,
     )
@@ -148,15 +154,16 @@ class _Reader:
         )
 
     def told(self) -> tuple[Told, ...]:
-        name = "told.toml"
         found: list[Told] = []
-        for entry in _read(self.folder / name)["told"]:
-            self._kind(name, entry["slot"])
+        file = _read(self.folder / TOLD)
+        for entry in file["told"]:
+            self._kind(TOLD, entry["slot"])
             of = entry.get("of", [""])
             slots = ("of",) if "of" in entry else ()
-            say = self._lines(name, entry["say"], ("v", *slots), needs="v")
-            ask = self._lines(name, entry["ask"], slots)
-            found += [Told(entry["slot"], _about(say, one), _about(ask, one)) for one in of]
+            say = self._lines(TOLD, entry["say"], ("v", *slots), needs="v")
+            ask = self._lines(TOLD, entry["ask"], slots)
+            every = file[of] if isinstance(of, str) else of
+            found += [Told(one, entry["slot"], _about(say, one), _about(ask, one)) for one in every]
         return tuple(found)
 
     def chains(self) -> tuple[Chain, ...]:
