@@ -35,10 +35,15 @@ _BARE = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question, and the ids of the messages that prove its answer; none when it has none."""
+    """A question, and the ids of the messages that prove its answer; none when it has none.
+
+    elsewhere: of the messages in which somebody else tells what this one is asked for: no answer, but what is
+    to be shown to say so ("that was Ana, not me").
+    """
 
     text: str
     proof: frozenset[str]
+    elsewhere: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +126,7 @@ class _Friends:
             self.questions.append(Asked(self._ask(topic, teller), proof))
         if len(told_by) == 1 and self.world.chance(0.3):
             other = self.rng.choice([p for p in everybody if p != who])
-            self.unproven.append(Asked(self._ask(topic, other), frozenset()))
+            self.unproven.append(Asked(self._ask(topic, other), frozenset(), elsewhere=proof))
 
     def _ask(self, topic: Topic, who: str) -> str:
         if self.owner and who == self.first:

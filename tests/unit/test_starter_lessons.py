@@ -1,6 +1,8 @@
 """Lessons of the starter: what they ask can be read in their prompts, and their rows are what a chat has."""
 
 import random
+import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from trainer.models import as_folder
 from trainer.starter import lessons, rows
 from trainer.starter.__main__ import TEMPLATE
 from trainer.starter.bank import load
+from trainer.starter.chats import tell
 from trainer.starter.train import Batch, Recipe, Run
 from trainer.starter.world import World
 
@@ -65,6 +68,41 @@ def test_a_chained_question_names_nobody_and_both_of_its_lines_are_shown(
         shown = lesson.prompt.messages[-1].content
         assert first.partition("] ")[2] in shown
         assert second.rstrip(".").split(", ")[1] in shown
+
+
+def test_of_a_few_relatives_several_things_are_told_at_once() -> None:
+    relatives = load().relatives
+    alike = []
+    for seed in range(60):
+        told = tell(World(random.Random(seed), load()), 20)
+        of = Counter(who for one in told for who in relatives if re.search(rf"\b{who}\b", one.statement))
+        alike.append(sum(count for _, count in of.most_common(2)))
+    assert sum(count >= 5 for count in alike) > 10
+    assert sum(count < 5 for count in alike) > 10
+
+
+def test_what_was_asked_before_stands_in_the_chat_and_is_no_answer(taught: list[lessons.Lesson]) -> None:
+    wrong = 0
+    for lesson in _of(taught, "told"):
+        said = [m.content for m in lesson.prompt.messages if m.role == "assistant"]
+        given = [reply for reply in said if reply.startswith("You told me: ")]
+        wrong += bool(given) and lesson.task.reply not in given
+    assert wrong > 20
+
+
+@pytest.mark.slow
+def test_compiled_training_loses_what_plain_training_loses(
+    tmp_path: Path, tokenizer: Tokenizer, template: ChatTemplate
+) -> None:
+    losses = []
+    for compiled in (False, True):
+        recipe = Recipe(legs=(1_000, 9_000), shares=(1, 3), batch_tokens=400, compiled=compiled)
+        run = _run(tmp_path / f"run-{compiled}", tokenizer, template, recipe)
+        run.begin_with(as_folder(paths.starter_model()))
+        batch = next(run._batches())
+        torch.manual_seed(1)
+        losses.append(run._step(batch))
+    assert losses[1] == pytest.approx(losses[0], rel=0.05)
 
 
 def test_a_reply_begins_as_its_question_does(taught: list[lessons.Lesson]) -> None:

@@ -44,7 +44,7 @@ THINKING = 0.35
 CHAINS = 0.1
 """Share of questions that two lines answer together."""
 
-SUMMARIES, TOLD = 0.12, 0.4
+SUMMARIES, TOLD = 0.08, 0.3
 """Share of sheets that ask for a summary, and of the others that ask for what the user told."""
 
 MUCH = (1, 2, 3, 5, 8, 12, 16, 20, 32, 48)
@@ -92,6 +92,8 @@ def sheet(world: World, level: int) -> list[Lesson]:
     if world.chance(0.5):
         scene, task = _with_card(world, scene, next(topics))
         tasks += [task] if world.chance(0.3) else []
+        # a few facts at hand answer little of what is asked
+        tasks += [_unknown(world, topics)] if world.chance(0.4) else []
     remembers = world.chance(0.85)
     if remembers:
         scene, found = _with_memories(world, scene, level, topics)
