@@ -80,7 +80,7 @@ def root(invocation: Invocation, debug: bool) -> None:
     Then on your own messages:      persona ingest EXPORT --me "Your Name"
                                     persona chat
     """
-    from persona import env_file, logs, offline
+    from persona import backends, env_file, logs, offline  # noqa: F401  settles how threads wait, first of all
 
     invocation.debug = debug
     env_file.load()
