@@ -156,19 +156,20 @@ class Retriever:
         k: int | None = None,
         context: Sequence[str] = (),
     ) -> list[Memory]:
-        """The memories to show, best first; none when the evidence is weak."""
+        """The memories to show, best first; none when the evidence is weak, but who is meant."""
         ranking = self.rank(query, now=now, context=context)
-        if ranking.is_weak():
-            return []
-        ranking = self.reranked(ranking)
         most = MOST if k is None else k
-        first = ranking.order[: 3 * most + 5]
-        if k is None:
-            first = first[ranking.score[first] >= _TAIL * ranking.score[first[0]]]
-        picks = [_pick(ranking, int(p)) for p in first]
-        if picks and ranking.reading.bond is not None:
+        picks: list[Pick] = []
+        if not ranking.is_weak():
+            ranking = self.reranked(ranking)
+            first = ranking.order[: 3 * most + 5]
+            if k is None:
+                first = first[ranking.score[first] >= _TAIL * ranking.score[first[0]]]
+            picks = [_pick(ranking, int(p)) for p in first]
+        if ranking.reading.bond is not None:
             position = self.timeline().position(ranking.reading.bond)
-            picks.insert(1, replace(picks[0], position=position, why="says who is meant"))
+            score = picks[0].score if picks else 0.0
+            picks.insert(1, Pick(position, score, "says who is meant", frozenset(ranking.words)))
         return serve(self._archive, self.timeline(), picks, budget_tokens=budget_tokens, cost=cost, most=most)
 
     def rank(self, query: str, *, now: datetime, context: Sequence[str] = ()) -> Ranking:

@@ -65,6 +65,11 @@ def test_who_is_meant_is_told_by_another_message(tmp_path: Path, told: str, ques
     assert {*served[:2]} == {"I work as a carpenter, three days a week", told}
 
 
+def test_who_somebody_is_is_shown_where_nothing_else_is_found(tmp_path: Path) -> None:
+    served, _ = _asked(tmp_path, "Who is your godmother?", ("mira", "my godmother is called Noor"))
+    assert served[0] == "my godmother is called Noor"
+
+
 def test_the_newest_who_holds_a_role_is_meant(tmp_path: Path) -> None:
     told = (("mira", "my boss is called Noor"), ("mira", "my new boss is called Zoë"))
     served, reading = _asked(tmp_path, "What did your boss become?", *told)
