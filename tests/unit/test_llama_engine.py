@@ -130,7 +130,7 @@ def said_by(path: Path, speculative: str, **how: Any) -> tuple[list[str], int, i
     engine._ctx.decode = lambda batch: (calls.append(batch), decode(batch))
     sampling = replace(Sampling(0, top_p=0.9, top_k=20, max_tokens=60, seed=3, ignore_eos=True), **how)
     replies = []
-    # a batch rounds otherwise than one token does: past the end of a reply two tokens may be as good, and differ
+    # a batch rounds otherwise than one token does: past the end of a reply two tokens may tie
     for question in (f"Say it again: {LEASE} {LEASE} The lease", "Who are you?", f"{LEASE} {LEASE} {LEASE}"):
         events = backend.stream(Prompt((ChatMessage("user", question),)), sampling, threading.Event())
         replies.append("".join(event.text for event in events if isinstance(event, TextDelta)))
