@@ -5,11 +5,12 @@ and German.
 """
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from knowledge.archive import Archive
 from knowledge.lexical import MOST_ROWS, fold, holding
+from knowledge.stopwords import STOP_WORDS
 
 _ROLE = re.compile(r"\b(?:your|dein\w{0,2})\s+((?:beste?[rn]?\s+)?\w{3,})(['’]s\s+\w{3,})?", re.IGNORECASE)
 _IS = r"(?:['’]s name is|, who is|,| is called| is| was| called| named| heisst| ist| namens)?"
@@ -19,28 +20,38 @@ _LOOKED_AT = 300
 
 @dataclass(frozen=True, slots=True)
 class Bond:
-    """What somebody is to the owner. words: of the role, folded; people: keys of their identities; key: of
-    the message that says so."""
+    """What somebody is to the owner. words: of the role, folded; people: keys of their identities, with their
+    names; key: of the message that says so."""
 
     words: frozenset[str]
-    people: frozenset[int]
+    people: Mapping[int, str]
     key: int
 
 
-def find(archive: Archive, query: str, names: Mapping[str, Set[int]]) -> Bond | None:
+def find(archive: Archive, query: str, names: Mapping[str, Mapping[int, str]]) -> Bond | None:
     """Whom the first role in `query` means, by the newest message of the owner that tells; None when nobody.
 
-    names: folded, first or last, with the identities that they may stand for.
+    names: folded, first or last, with the identities that they may stand for, and their whole names.
     """
     for short, more in _ROLE.findall(query):
         # "your sister's husband" is somebody else, "your sister's job" is hers
         for role in dict.fromkeys((fold(short + more), fold(short))):
             told = _telling(role)
             for key, text in _said(archive, role.split()[-1]):
-                for name in told.findall(fold(text)):
-                    if people := names.get(next(filter(None, name))):
-                        return Bond(frozenset(re.findall(r"\w{2,}", role)), frozenset(people), key)
+                named = _may_name(text)
+                for name in map("".join, told.findall(fold(text))):
+                    if name in named and name in names:
+                        return Bond(frozenset(re.findall(r"\w{2,}", role)), names[name], key)
     return None
+
+
+def _may_name(text: str) -> frozenset[str]:
+    """The words of a message that may be names, folded: those with a capital, or where none has one, all but
+    the common ones ("my brother will come")."""
+    words = re.findall(r"\w+", text)
+    if text != text.lower():
+        return frozenset(fold(word) for word in words if word[0].isupper())
+    return frozenset(map(fold, words)) - STOP_WORDS
 
 
 def _telling(role: str) -> re.Pattern[str]:

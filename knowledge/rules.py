@@ -200,21 +200,19 @@ def _people(
     """
     capitals = query != query.lower()
     said = {fold(w) for w in re.findall(r"\w+", query) if w[0].isupper()} if capitals else set(words)
-    known: dict[int, str] = {}
-    bearers: dict[str, set[int]] = {}
+    bearers: dict[str, dict[int, str]] = {}
     for identity, alias in archive.rows("SELECT identity, alias FROM aliases WHERE alias NOT LIKE '%@%'"):
         for name in _first_and_last(alias):
-            bearers.setdefault(name, set()).add(identity)
-            known[identity] = alias
+            bearers.setdefault(name, {})[identity] = alias
     names = {name: bearers[name] for name in said & bearers.keys()}
     for relation, name in _KIN.findall(query):
         if fold(name) in names:
             names[fold(relation)] = names[fold(name)]
     bond = None if names else kin.find(archive, query, bearers)
     if bond:
-        names = {word: set(bond.people) for word in bond.words}
-    found = {identity: known[identity] for people in names.values() for identity in people}
-    return found, names, bond.key if bond else None
+        names = {word: dict(bond.people) for word in bond.words}
+    found = {identity: alias for people in names.values() for identity, alias in people.items()}
+    return found, {name: set(people) for name, people in names.items()}, bond.key if bond else None
 
 
 @lru_cache(maxsize=10_000)

@@ -16,8 +16,9 @@ from tests.unit.test_retrieval import NOW, START
 MIRA = Identity("slack:U1", "mira", ("Mira Sol",))
 PEOPLE = {
     "mira": MIRA,
-    "noor": Identity("slack:U2", "noor", ("Noor Haddad",)),
+    "noor": Identity("slack:U2", "noor", ("Noor Haddad", "U06NOOR05")),
     "zoë": Identity("slack:U3", "zoë", ("Zoë Oak",)),
+    "will": Identity("slack:U4", "will", ("Will May",)),
 }
 TRADES = (("noor", "I work as a carpenter, three days a week"), ("zoë", "they made me a nurse in May"))
 
@@ -84,6 +85,8 @@ def test_the_newest_who_holds_a_role_is_meant(tmp_path: Path) -> None:
         ("mira", "my sister works at night"),
         ("mira", "my sister Ilse came by"),  # nobody of the archive
         ("mira", "my brother Noor came by"),
+        ("mira", "My sister will be late again"),
+        ("mira", "my sister will be late again"),
     ],
 )
 def test_a_role_that_nobody_is_known_to_hold_names_nobody(tmp_path: Path, told: tuple[str, str]) -> None:

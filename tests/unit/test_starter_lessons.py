@@ -18,7 +18,8 @@ from trainer.models import as_folder
 from trainer.starter import lessons, rows
 from trainer.starter.__main__ import TEMPLATE
 from trainer.starter.bank import load
-from trainer.starter.chats import tell
+from trainer.starter.chats import in_chat, tell
+from trainer.starter.scenes import setting
 from trainer.starter.train import Batch, Recipe, Run
 from trainer.starter.world import World
 
@@ -81,13 +82,17 @@ def test_of_a_few_relatives_several_things_are_told_at_once() -> None:
     assert sum(count < 5 for count in alike) > 10
 
 
-def test_what_was_asked_before_stands_in_the_chat_and_is_no_answer(taught: list[lessons.Lesson]) -> None:
-    wrong = 0
-    for lesson in _of(taught, "told"):
-        said = [m.content for m in lesson.prompt.messages if m.role == "assistant"]
-        given = [reply for reply in said if reply.startswith("You told me: ")]
-        wrong += bool(given) and lesson.task.reply not in given
-    assert wrong > 20
+def test_what_was_asked_before_stands_in_the_chat_and_its_reply_is_no_answer() -> None:
+    asked = wrong = 0
+    for seed in range(60):
+        world = World(random.Random(seed), load())
+        told = tell(world, 6)
+        right = {question: one.reply for one in told for question in one.asks}
+        for turn in in_chat(world, setting(world, LEVEL), told).turns:
+            asked += turn.user in right
+            wrong += turn.user in right and turn.reply != right[turn.user]
+    assert asked > 40
+    assert wrong > 10
 
 
 @pytest.mark.slow
