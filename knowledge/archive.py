@@ -15,6 +15,7 @@ from typing import Any
 from knowledge.errors import ArchiveError
 from knowledge.records import Identity, ImportReport, Kind, Message, StoredMessage
 from knowledge.schema import migrate
+from knowledge.sentences import asked
 from knowledge.tombstones import Tombstones
 from knowledge.writing import write
 
@@ -57,6 +58,7 @@ class Archive:
             self._db.execute("PRAGMA foreign_keys = ON")
             self._db.execute("PRAGMA cache_size = -65536")  # KiB
             self._db.execute("PRAGMA wal_autocheckpoint = 8192")  # pages: an import rewrites the same ones
+            self._db.create_function("asked", 1, asked, deterministic=True)
             migrate(self._db)
         except sqlite3.DatabaseError as error:
             raise ArchiveError(

@@ -124,14 +124,16 @@ class Meaning:
     def _asked(self, query: str, reading: rules.Reading) -> "Floats":
         """The vector of a question: the mean of it with the names of people and without.
 
-        What people say of themselves seldom holds their own name, which a question on them repeats.
+        What people say of themselves seldom holds their own name, which a question on them repeats. With the
+        names of several it would be nearest to whatever one of them says to another.
         """
         import numpy as np
 
         unnamed = _unnamed(query, reading)
         if not lexical.terms(unnamed):
             unnamed = query
-        whole: Floats = self._embedder.embed(list(dict.fromkeys([query, unnamed]))).mean(axis=0)
+        asked = [unnamed] if reading.several else list(dict.fromkeys([query, unnamed]))
+        whole: Floats = self._embedder.embed(asked).mean(axis=0)
         return whole / np.linalg.norm(whole)
 
     def _fitting(self, reading: rules.Reading, timeline: "Timeline") -> "Iterator[Bools]":
@@ -174,7 +176,7 @@ def answering(meaning: "Floats", part: "Timeline") -> "Floats":
     import numpy as np
 
     gain = np.zeros(len(meaning))
-    answers = part.asks[:-1] & part.are_apart(1) & (part.author[1:] != part.author[:-1])
+    answers = (part.asking[:-1] > 0) & part.are_apart(1) & (part.author[1:] != part.author[:-1])
     gain[1:] = ANSWERS * answers * np.maximum(0.0, -np.diff(meaning))
     return gain
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from knowledge import kin, places, timewords
@@ -30,8 +31,8 @@ NEWEST_WHEN_NOW = 0.05
 A_QUESTION = ADDRESSED = -0.2
 """What fitting is worth, in the unit of the ranking: a cosine of 1 is a perfect match by meaning. What
 a named person said also gains a share of its score, for a name alone is little evidence. A message that
-asks proves nothing, however much it looks like the question; the one after it may. One that calls the
-person by name is said to them, not of them."""
+asks proves nothing, however much it looks like the question; the one after it may. One that tells and asks
+back loses the share that asks. One that calls the person by name is said to them, not of them."""
 
 _LOOKED_AT = 60
 """Best matches whose text is looked at."""
@@ -83,6 +84,11 @@ class Reading:
     past: bool = False
     bond: int | None = None
 
+    @property
+    def several(self) -> bool:
+        """Whether it names people who cannot be the same."""
+        return any(one.isdisjoint(other) for one, other in combinations(self.called.values(), 2))
+
 
 def without_now(query: str) -> str:
     """`query` without "these days" and the like: they ask for the newest, and match any talk of days."""
@@ -123,7 +129,7 @@ def apply(
         gain[theirs] += NAMED_PERSON + NAMED_PERSON_SHARE * score[theirs]
     if reading.you:
         gain[timeline.own] += OWN_WORDS
-    gain[timeline.asks] += A_QUESTION
+    gain += A_QUESTION * timeline.asking
     where = set(reading.places)
     if reading.sources:
         marks = ",".join("?" * len(reading.sources))

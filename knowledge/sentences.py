@@ -6,6 +6,7 @@ _SENTENCE = re.compile(r"[^\n.!?…]+(?:[.!?…]+(?=\S)[^\n.!?…]*)*[.!?…]*")
 _ABBREVIATED = re.compile(
     r"\b(?:dr|mr|mrs|ms|prof|st|sr|sra|jr|vs|ca|approx|nr|e\.g|i\.e|z\.b|d\.h|bzw)\.$", re.IGNORECASE
 )
+_QUESTION = re.compile(r"[^\n.!?…]+\?(?!\w)")
 
 
 def sentences(text: str) -> list[str]:
@@ -21,3 +22,8 @@ def sentences(text: str) -> list[str]:
     if start is not None:
         found.append(text[start:].strip())
     return [s for s in found if s]
+
+
+def asked(text: str) -> int:
+    """How many words of `text` stand in questions."""
+    return sum(len(question.split()) for question in _QUESTION.findall(text))

@@ -29,8 +29,9 @@ class Timeline:
     """One entry for each spoken message, or for each of a part of them, in the order of streams and times.
 
     place: where it stands among all. key, author, conversation: archive keys. sent: microseconds.
-    stretch: the number of the stretch. own: whether the owner wrote it. asks: whether it is a question.
-    words: how many it has. of_key: positions by ascending key, sorted_keys those keys.
+    stretch: the number of the stretch. own: whether the owner wrote it. words: how many it has.
+    asking: the share of them that stand in questions. of_key: positions by ascending key, sorted_keys those
+    keys.
     """
 
     place: "Ints"
@@ -40,13 +41,19 @@ class Timeline:
     sent: "Ints"
     stretch: "Ints"
     own: "Bools"
-    asks: "Bools"
     words: "Ints"
+    asking: "Floats"
     sorted_keys: "Ints"
     of_key: "Ints"
 
     def __len__(self) -> int:
         return len(self.key)
+
+    @property
+    def asks(self) -> "Bools":
+        """Which messages hardly do anything but ask."""
+        mostly: Bools = self.asking > 0.5
+        return mostly
 
     def part(self, positions: "Ints") -> "Timeline":
         """These messages alone, in their order; `positions` may hold one twice."""
@@ -62,8 +69,8 @@ class Timeline:
             sent=self.sent[at],
             stretch=np.unique(self.stretch[at], return_inverse=True)[1],
             own=self.own[at],
-            asks=self.asks[at],
             words=self.words[at],
+            asking=self.asking[at],
             sorted_keys=self.key[at][order],
             of_key=order,
         )
@@ -122,13 +129,13 @@ def load(archive: Archive) -> Timeline:
 
     rows: list[tuple[Any, ...]] = archive.rows(
         "SELECT m.key, m.author, m.conversation, m.sent_at, m.thread IS NOT NULL, i.is_self, "
-        "m.text LIKE '%?' OR (length(m.text) < 80 AND instr(m.text, '?')), "
+        "CASE WHEN instr(m.text, '?') THEN asked(m.text) ELSE 0 END, "
         "length(m.text) - length(replace(m.text, ' ', '')) + 1, "
         "dense_rank() OVER (ORDER BY m.conversation, m.thread) AS stream "
         "FROM speech m JOIN identities i ON i.key = m.author ORDER BY stream, m.sent_at, m.key"
     )
     table = np.array(rows, dtype=np.int64).reshape(len(rows), 9)
-    key, author, conversation, sent, threaded, own, asks, words, stream = table.T
+    key, author, conversation, sent, threaded, own, asked, words, stream = table.T
     pause = np.where(threaded == 1, _PAUSE_IN_THREAD, _PAUSE)
     begins = np.ones(len(rows), dtype=np.int64)
     begins[1:] = (np.diff(stream) != 0) | (np.diff(sent) > pause[1:])
@@ -141,8 +148,8 @@ def load(archive: Archive) -> Timeline:
         sent=sent,
         stretch=np.cumsum(begins) - 1,
         own=own == 1,
-        asks=asks == 1,
         words=words,
+        asking=np.minimum(1.0, asked / words),
         sorted_keys=key[order],
         of_key=order,
     )

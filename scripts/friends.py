@@ -3,7 +3,8 @@
 What a question asks and what was told share few words, as among people: some tell of it by themselves, some
 when asked, and some answer with the bare value, so that only the question beside it says what it is. Long
 turns hold other things, too. Topics come up again, others tell of the same topic, and some of what is asked
-was never told. Nothing of LoCoMo is in it.
+was never told. Some ask back in the same turn, and some questions are on two people at once. Nothing of
+LoCoMo is in it.
 """
 
 import random
@@ -21,6 +22,7 @@ BEGAN = datetime(2023, 1, 3, 9, tzinfo=UTC)
 SESSIONS = 24
 TOPICS = 70
 UNTOLD = 40
+ASK_BACK = 0.1
 _BARE = (
     "{v}",
     "{v}!",
@@ -31,6 +33,7 @@ _BARE = (
     "{v} of course",
     "Must be {v} I think",
 )
+_BACK = ("And you?", "What about you?", "And yours?", "How are you?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +123,18 @@ class _Friends:
         told_by = [who]
         if self.world.chance(0.35):
             told_by.append(self.rng.choice([p for p in everybody if p != who]))
+        proofs = []
         for teller in told_by:
             times = self.rng.choice((1, 1, 1, 2, 3))
-            proof = frozenset(self._tell(topic, teller) for _ in range(times))
-            self.questions.append(Asked(self._ask(topic, teller), proof))
+            proofs.append(frozenset(self._tell(topic, teller) for _ in range(times)))
+            self.questions.append(Asked(self._ask(topic, teller), proofs[-1]))
+        both = self.rng.choice(topic.ask_other)
+        if len(told_by) == 2 and both.count("{p}") == 1:
+            text = both.replace("{p}", " and ".join(told_by))
+            self.questions.append(Asked(text, proofs[0] | proofs[1]))
         if len(told_by) == 1 and self.world.chance(0.3):
             other = self.rng.choice([p for p in everybody if p != who])
-            self.unproven.append(Asked(self._ask(topic, other), frozenset(), elsewhere=proof))
+            self.unproven.append(Asked(self._ask(topic, other), frozenset(), elsewhere=proofs[0]))
 
     def _ask(self, topic: Topic, who: str) -> str:
         if self.owner and who == self.first:
@@ -140,14 +148,20 @@ class _Friends:
         partner = rng.choice(self.others) if who == self.first else self.first
         id = f"told.{len(self.told)}"
         roll = rng.random()
+        back = f" {self._back(topic)}" if world.chance(ASK_BACK) else ""
         if roll < 0.5:
-            turns = [_Said(who, self._longer(sentence), id), self._chatter(partner, partner)]
+            turns = [_Said(who, self._longer(sentence) + back, id), self._chatter(partner, partner)]
         else:
             answer = sentence if roll < 0.75 else rng.choice(_BARE).replace("{v}", value)
             question = _Said(partner, self._longer(rng.choice(topic.ask)))
-            turns = [question, _Said(who, self._longer(answer), id)]
+            turns = [question, _Said(who, self._longer(answer) + back, id)]
         self.told.append((partner if who == self.first else who, turns))
         return id
+
+    def _back(self, topic: Topic) -> str:
+        """A question back: on the same, or on something else."""
+        other = self.rng.choice(self.world.bank.topics)
+        return self.rng.choice([*_BACK, self.rng.choice(topic.ask), self.rng.choice(other.ask)])
 
     def _event(self) -> None:
         who = self._anybody()

@@ -23,6 +23,7 @@ LINES = (
     ("will", "we only play jazz at home"),
     ("will", "this is Will again"),
     ("noor", "the soup needs salt"),
+    ("noor", "Will, you and I go together"),
 )
 
 
@@ -61,3 +62,7 @@ def test_a_bare_answer_is_found_by_the_meaning_of_the_question_before_it(retriev
 
 def test_what_somebody_says_of_themselves_comes_before_where_they_sign(retriever: Retriever) -> None:
     assert ranked(retriever, "What music does Will like?")[0] == "we only play jazz at home"
+
+
+def test_the_names_of_two_find_no_line_in_which_one_calls_the_other(retriever: Retriever) -> None:
+    assert ranked(retriever, "What music do Will and Noor have?")[0] == "we only play jazz at home"

@@ -18,6 +18,7 @@ from knowledge.meaning import ANSWERS, answering
 from knowledge.people import set_owner
 from knowledge.records import Identity, ImportReport, Memory, Message
 from knowledge.retrieval import Ranking, Retriever
+from knowledge.sentences import asked
 from knowledge.timeline import Timeline, load
 
 START = datetime(2025, 3, 1, 9, 30, tzinfo=UTC)
@@ -340,6 +341,31 @@ def test_what_follows_a_question_later_in_the_talk_is_no_answer_to_it(talk: Talk
     near = np.array([0.8, 0.2])
     assert answering(near, whole.part(np.array([0, 1]))).tolist() == pytest.approx([0, ANSWERS * 0.6])
     assert answering(near, whole.part(np.array([0, 2]))).tolist() == [0, 0]
+
+
+def test_what_tells_and_asks_back_is_no_mere_question(talk: Talk) -> None:
+    told = "My kettle came from a market in Graz, second hand and a bit loud. What about yours?"
+    question = "Who knows a market where a kettle can be bought?"
+    retriever = talk(
+        ("will", "#a", 0, question), ("noor", "#b", 1, told), ("mira", "#c", 2, "the kettle whistles")
+    )
+    assert found(retriever, "From which market is the kettle?")[0] == told
+    asking = load(retriever._archive).asking.tolist()
+    assert asking == pytest.approx([1, 3 / 17, 0])
+
+
+def test_a_mark_within_an_address_asks_nothing() -> None:
+    assert asked("see example.org/find?kettle=1 for it") == 0
+    assert asked("Dear Will,\nthe stove is lit. Do you come?") == 3
+
+
+def test_a_question_with_more_to_it_is_answered_by_the_next(talk: Talk) -> None:
+    said = (
+        "how was Graz? I was at home all week, the stove is lit and the kettle is on, come by",
+        "wet",
+    )
+    whole = load(talk(("noor", "#a", 0, said[0]), ("mira", "#a", 0.001, said[1]))._archive)
+    assert answering(np.array([0.8, 0.2]), whole).tolist() == pytest.approx([0, ANSWERS * 0.6])
 
 
 def test_words_worth_looking_for() -> None:

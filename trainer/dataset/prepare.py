@@ -38,8 +38,9 @@ class Options:
     thinking: share of rows with reasoning. facts: rows of questions for each style row. unknown: share of
     questions that nothing answers. test: share kept for evaluation. per_contact: most replies to one person.
     most: replies in all, the newest ones; None for every one. named: share of style rows that name the
-    partner. bare: share of style rows without memories, as in a chat where nothing is found. canaries: rows
-    with made-up codes, to see what training learns by heart. pseudonyms: replace personal data.
+    partner. bare: share of style rows to learn from without memories, as in a chat where nothing is found;
+    the test shows what a chat would have. canaries: rows with made-up codes, to see what training learns by
+    heart. pseudonyms: replace personal data.
     """
 
     windows: Windows = field(default_factory=Windows)
@@ -50,7 +51,7 @@ class Options:
     per_contact: int = 400
     most: int | None = None
     named: float = 0.3
-    bare: float = 0.2
+    bare: float = 0.5
     canaries: int = 0
     pseudonyms: bool = False
     seed: int = 0
@@ -176,7 +177,8 @@ class _Maker:
         for n, e in enumerate(chosen):
             named, thinking = self._chance(self.options.named), self._chance(self.options.thinking)
             row = self.stage.style(e, thinking=thinking, named=named)
-            style.append(row.without_memories() if self._chance(self.options.bare) else row)
+            bare = self._chance(self.options.bare) and side == "train"
+            style.append(row.without_memories() if bare else row)
             self.progress(Progress(f"{side}: replies", n + 1, len(chosen)))
         inside = (lambda at: at < split.cutoff) if side == "train" else (lambda at: at >= split.cutoff)
         limit = split.cutoff if side == "train" else self.messages[-1].sent_at + timedelta(days=1)
