@@ -125,6 +125,12 @@ def as_memory(world: World, scene: Scene, told: Sequence[Told]) -> Scene:
 
 def summary(world: World, exchanges: int) -> tuple[Prompt, str]:
     """The run time's prompt for a summary of so many exchanges, and the lines that hold what was told."""
+    turns, lines = chat(world, exchanges)
+    return summary_prompt(turns), "\n".join(map(str, lines))
+
+
+def chat(world: World, exchanges: int) -> tuple[list[Turn], list[Line]]:
+    """A chat of so many exchanges, and a line for each thing that the user told in it."""
     rng = world.rng
     first = rng.randint(1, 60)
     turns: list[Turn] = []
@@ -142,7 +148,7 @@ def summary(world: World, exchanges: int) -> tuple[Prompt, str]:
             _turn(world, number, "user", " ".join(parts)),
             _turn(world, number, "assistant", _reply(world)),
         ]
-    return summary_prompt(turns), "\n".join(map(str, lines))
+    return turns, lines
 
 
 def _reply(world: World) -> str:

@@ -1,27 +1,47 @@
 """How well a model answers the sample questions, through the same engine as every door.
 
     python -m trainer.starter.evaluate [--home DIR] [--model NAME_OR_GGUF] [--json FILE]
+    python -m trainer.starter.evaluate --summaries 40 [--model NAME_OR_GGUF]
 
 right: an expected string in a reply of at most 40 words that holds no rival's value. Unknown questions
 are right when the reply says "don't know". Thinking is counted where it should be and where it should not.
+
+--summaries: so many generated chats, none of which was trained on, are summarised as at run time. told: what
+the users said of themselves; right: what a line gives back word for word, under its turn; lines: those that
+were written; dropped: of these, what does not hold and would not be shown.
 """
 
 import argparse
 import json
+import random
 import re
+import threading
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from persona import config, demo, paths
+from persona.chat.abstract import summary_prompt
+from persona.chat.asking import said
 from persona.chat.engine import Engine
 from persona.chat.events import TurnFinished, TurnRequest
+from persona.chat.lines import by_number, grounded, parse
 from persona.chat.opening import open_engine
+from persona.models import open_backend
+from trainer.starter.bank import load
+from trainer.starter.chats import chat
+from trainer.starter.world import World
 
 LONGEST_REPLY = 40
+LONGEST_SUMMARY = 400
+MOST_EXCHANGES = 8
+HELD_OUT = 1_000_000
+"""The first seed of the chats to summarise; a training begins with its own, and goes on from there."""
+
 _DONT_KNOW = ("don't know", "do not know", "no idea")
 _TAG = re.compile(r"</?think>|<\|[^|]*\|>", re.IGNORECASE)
 _ARMS = (("plain", False, True), ("thinking", True, True), ("no memory", False, False))
@@ -51,9 +71,9 @@ def ask(engine: Engine, row: dict[str, Any], *, thinking: bool = False, memory: 
         row["question"], thinking=thinking, memory=memory, seed=1, now=datetime.fromisoformat(row["now"])
     )
     finished = next(e for e in engine.turn(request) if isinstance(e, TurnFinished))
-    said = finished.text
-    leaked = bool(_TAG.search(said) or _TAG.search(finished.thinking))
-    return Answer(row["question"], row["kind"], said, finished.thinking, _is_right(row, said), leaked)
+    reply = finished.text
+    leaked = bool(_TAG.search(reply) or _TAG.search(finished.thinking))
+    return Answer(row["question"], row["kind"], reply, finished.thinking, _is_right(row, reply), leaked)
 
 
 def _is_right(row: dict[str, Any], reply: str) -> bool:
@@ -77,6 +97,22 @@ def summary(answers: Iterable[Answer]) -> dict[str, dict[str, int]]:
     return counts
 
 
+def summaries(model: str, chats: int) -> dict[str, int]:
+    """How summaries of generated chats come out; the model sees the prompt of the run time."""
+    counts: Counter[str] = Counter()
+    with closing(open_backend(config.load().model.model_copy(update={"name": model}))) as backend:
+        sampling = replace(backend.default_sampling(False), max_tokens=LONGEST_SUMMARY, seed=1)
+        for seed in range(HELD_OUT, HELD_OUT + chats):
+            world = World(random.Random(seed), load())
+            turns, wanted = chat(world, world.rng.randint(2, MOST_EXCHANGES))
+            text = said(backend, summary_prompt(turns), sampling, threading.Event()) or ""
+            written = dict.fromkeys(parse(text))
+            held = [line for line in written if grounded(line, by_number(turns))]
+            counts.update(chats=1, told=len(wanted), right=len(set(wanted) & set(held)))
+            counts.update(lines=len(written), dropped=len(written) - len(held))
+    return dict(counts)
+
+
 def main() -> None:
     """Ask all questions three times: plain, thinking, without memory; print what came."""
     parser = argparse.ArgumentParser(
@@ -86,7 +122,11 @@ def main() -> None:
     parser.add_argument("--model", default="starter")
     parser.add_argument("--questions", type=Path, help="another file of the same form")
     parser.add_argument("--json", type=Path, help="write every reply here")
+    parser.add_argument("--summaries", type=int, metavar="CHATS", help="summarise generated chats instead")
     options = parser.parse_args()
+    if options.summaries:
+        print(json.dumps(summaries(options.model, options.summaries)))
+        return
     demo.prepare(options.home)
     rows = questions(options.questions)
     replies: dict[str, list[Answer]] = {}
