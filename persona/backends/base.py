@@ -1,7 +1,7 @@
 """The one contract every engine keeps: typed events out, exact token counts, a prefix cache."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -105,7 +105,8 @@ Event = ThinkingDelta | TextDelta | Usage | Done
 class ModelInfo:
     """What an engine says about the model it holds. context: tokens the engine was opened with;
     trained_context: tokens the model card states, None where unknown. memory_tokens: most tokens of
-    memories that this model reads well, None for no limit of its own."""
+    memories that this model reads well, None for no limit of its own. sampling: what its file asks to be
+    drawn with, by the names of `Sampling`."""
 
     name: str
     architecture: str
@@ -116,6 +117,7 @@ class ModelInfo:
     is_starter: bool = False
     path: str = ""
     details: dict[str, str] = field(default_factory=dict)
+    sampling: Mapping[str, float] = field(default_factory=dict)
 
 
 class Backend(Protocol):

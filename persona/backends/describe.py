@@ -14,6 +14,12 @@ _QUANTISATIONS = {
     24: "IQ1_S", 25: "IQ4_NL", 30: "IQ4_XS", 32: "BF16",
 }  # fmt: skip
 
+# llama.cpp's keys (https://github.com/ggml-org/llama.cpp/pull/17120), our names, the most that makes sense.
+_SAMPLING = {
+    "temp": ("temperature", 2.0), "top_p": ("top_p", 1.0), "top_k": ("top_k", 1000), "min_p": ("min_p", 1.0),
+    "penalty_repeat": ("repeat_penalty", 2.0),
+}  # fmt: skip
+
 
 def context_length(header: GgufHeader) -> int:
     """Tokens the model's positions were made for, 0 where the file does not say."""
@@ -30,6 +36,16 @@ def is_starter(header: GgufHeader) -> bool:
     """Whether this is the bundled starter model."""
     marked = header.values.get("persona.starter") is True
     return marked or header.text("general.name").startswith("persona-starter")
+
+
+def asked_sampling(header: GgufHeader) -> dict[str, float]:
+    """What the file asks to be drawn with; values that make no sense are left out."""
+    asked = {}
+    for key, (name, most) in _SAMPLING.items():
+        value = header.values.get(f"general.sampling.{key}")
+        if isinstance(value, (int, float)) and 0 <= value <= most:
+            asked[name] = value
+    return asked
 
 
 def describe(header: GgufHeader, path: Path, context: int) -> ModelInfo:
@@ -54,4 +70,5 @@ def describe(header: GgufHeader, path: Path, context: int) -> ModelInfo:
             "chat_template": "yes" if header.text("tokenizer.chat_template") else "no",
             "size_bytes": str(header.size_bytes),
         },
+        sampling=asked_sampling(header),
     )

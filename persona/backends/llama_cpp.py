@@ -3,12 +3,13 @@
 `Llama.generate` keeps the longest common prefix with the last prompt.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from persona.backends import fit
 from persona.backends.cores import physical_cores
-from persona.backends.describe import describe
+from persona.backends.describe import asked_sampling, describe
 from persona.backends.gguf_header import GgufHeader, read_header
 from persona.backends.local import LocalBackend
 from persona.backends.template import ChatTemplate
@@ -56,9 +57,12 @@ class LlamaCppBackend(LocalBackend):
             # As a control token a think tag has no text of its own, and the splitter needs to see it.
             if len(ids := engine.encode(tag, template=True)) == 1:
                 pieces[ids[0]] = tag.encode()
+        info = describe(header, path, how["n_ctx"])
+        if adapter := adapter_file(settings):
+            info = replace(info, sampling={**info.sampling, **asked_sampling(read_header(adapter))})
         super().__init__(
             engine,
-            describe(header, path, how["n_ctx"]),
+            info,
             template,
             encode,
             ends=engine.ends(controls.values()),

@@ -115,7 +115,8 @@ class LocalBackend:
     def default_sampling(self, thinking: bool) -> Sampling:
         """The model's own recommended sampling for this mode."""
         info = self._info
-        return recommended(family(info.architecture, is_starter=info.is_starter), thinking=thinking)
+        name = family(info.architecture, is_starter=info.is_starter)
+        return recommended(name, thinking=thinking, asked=info.sampling)
 
     def count_tokens(self, text: str) -> int:
         """Tokens of plain text; template tokens in it count as the words they are spelled with."""

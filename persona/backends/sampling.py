@@ -1,6 +1,8 @@
 """The sampling each family of models asks for."""
 
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Literal
 
 from persona.backends.base import Sampling
 
@@ -26,6 +28,11 @@ def family(architecture: str, *, is_starter: bool) -> Family:
     return "qwen3" if architecture.startswith("qwen3") else "other"
 
 
-def recommended(name: Family, *, thinking: bool) -> Sampling:
-    """The recommended sampling of a family for a mode."""
-    return _THINKING[name] if thinking else _DIRECT[name]
+def recommended(name: Family, *, thinking: bool, asked: Mapping[str, Any] | None = None) -> Sampling:
+    """The recommended sampling of a family for a mode.
+
+    asked: what the model's file asks for itself, by the names of `Sampling`, which counts for more; but not
+    with Qwen3, whose card has one for each mode, and a file can hold only one.
+    """
+    own = _THINKING[name] if thinking else _DIRECT[name]
+    return own if name == "qwen3" else replace(own, **(asked or {}))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -316,6 +317,22 @@ def test_a_lora_file_changes_its_base_as_the_adapter_does(
     engine.close()
     ours = merged(base, result.adapter)(torch.tensor([ids])).logits[0].detach().numpy()
     assert np.abs(ours - theirs).max() <= 0.02
+
+
+def test_a_starter_that_learned_a_manner_is_drawn_and_one_for_tasks_is_not(
+    data: Path, tmp_path: Path
+) -> None:
+    """Greedy, every reply of a tuned starter began with "i'll"."""
+    starter, once = paths.starter_model(), replace(QUICK, max_steps=1)
+    talks = train(data, starter, once).folder
+    manner = {"temperature": 1.0, "min_p": pytest.approx(0.3)}
+    assert models.info(export(talks).gguf).sampling == manner
+    with closing(models.open_backend(ModelSettings(adapter=str(export_lora(talks))))) as under_it:
+        assert under_it.default_sampling(False).temperature == 1.0
+    with closing(models.open_backend(ModelSettings())) as alone:
+        assert alone.default_sampling(False).temperature == 0.0
+    files.write(tmp_path / "tasks" / files.TRAIN, [row(n, category="task") for n in range(4)])
+    assert models.info(export(train(tmp_path / "tasks", starter, once).folder).gguf).sampling == {}
 
 
 def test_dora_is_no_lora_file(tiny_model_path: Path, data: Path) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,12 @@ from trainer.export.quantise import KINDS, quantise
 from trainer.models import as_folder, folder_template, load
 
 MERGED = "merged"
+
+MANNER = {"general.sampling.temp": 1.0, "general.sampling.min_p": 0.3}
+"""How a starter that learned a manner is to be drawn. What reads is greedy, but the likeliest words alone are
+nobody's manner (Holtzman et al. 2020, arXiv:1904.09751); min-p leaves what it is sure of as it is (Nguyen et
+al. 2024, arXiv:2407.01082). Chosen on test rows that the report does not use (docs/LOG.md)."""
+
 _COMPARED_TOKENS = 256
 _TOKENIZER = (
     "tokenizer.json",
@@ -69,7 +75,7 @@ def export(run: Path, quantisation: str = "F16", out: Path | None = None) -> Exp
     plain = out if quantisation == "F16" else run / f"{run.name}-f16.gguf"
     model = merged(base, result.adapter)
     if own:
-        write_model(model, base, plain, name=_tuned_name(base, run))
+        write_model(model, base, plain, name=_tuned_name(base, run), asked=_drawn(base, run))
     else:
         convert(_saved(model, base, run), plain)
     difference = logit_difference(model, plain, _prompt(run, base))
@@ -91,7 +97,7 @@ def export_lora(run: Path, out: Path | None = None) -> Path:
             "leave `--lora` out; or give `model.adapter` the adapter's folder, over the model's folder",
         )
     out = out or run / f"{run.name}-lora.gguf"
-    write_lora(out, result.adapter, AutoConfig.from_pretrained(base), run.name)
+    write_lora(out, result.adapter, AutoConfig.from_pretrained(base), run.name, _drawn(base, run))
     return out
 
 
@@ -127,15 +133,20 @@ def merged(base: Path, adapter: Path) -> Any:
     return PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().eval()
 
 
-def write_model(model: Any, base: Path, out: Path, *, name: str) -> None:
-    """Write a Qwen3 model with the tokenizer, template and keys of the folder `base`, in one step."""
+def write_model(
+    model: Any, base: Path, out: Path, *, name: str, asked: Mapping[str, float] | None = None
+) -> None:
+    """Write a Qwen3 model with the tokenizer, template and keys of the folder `base`, in one step.
+
+    asked: keys for what it asks to be drawn with, where that is not what its family is.
+    """
     keys = _metadata(base).get("keys", {})
     header = Header(
         name=name,
         trained_context=keys.pop("persona.trained_context", model.config.max_position_embeddings),
         memory_tokens=keys.pop("persona.memory_tokens", None),
         chat_template=folder_template(base),
-        extra=keys,
+        extra={**keys, **(asked or {})},
     )
     part = out.with_name(out.name + ".part")
     write_qwen3(part, model.config, model.state_dict(), base / "tokenizer.json", header)
@@ -170,9 +181,20 @@ def logit_difference(model: Any, gguf: Path, ids: Sequence[int]) -> float:
 
 def _prompt(run: Path, base: Path) -> list[int]:
     """A prompt to compare logits over: one of the run's own rows, else plain words."""
-    data = Path(running.config_of(run)["dataset"]) / files.TRAIN
-    row = files.read(data)[0] if data.is_file() else files.Row("", "style", False, (("user", "hello"),), "hi")
+    row = next(iter(_rows(run)), files.Row("", "style", False, (("user", "hello"),), "hi"))
     return list(Encoder(base).row(row).ids[:_COMPARED_TOKENS])
+
+
+def _drawn(base: Path, run: Path) -> Mapping[str, float]:
+    """What the tuned model asks to be drawn with: a starter that learned to talk, not one for tasks."""
+    is_starter = _metadata(base).get("keys", {}).get("persona.starter") is True
+    return MANNER if is_starter and any(row.is_talk for row in _rows(run)) else {}
+
+
+def _rows(run: Path) -> list[files.Row]:
+    """What the run was taught, where it is still there."""
+    data = Path(running.config_of(run)["dataset"]) / files.TRAIN
+    return files.read(data) if data.is_file() else []
 
 
 def _metadata(base: Path) -> dict[str, Any]:

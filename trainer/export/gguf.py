@@ -23,7 +23,7 @@ class Header:
     trained_context: int
     memory_tokens: int | None
     chat_template: str
-    extra: Mapping[str, bool | str] = field(default_factory=dict)
+    extra: Mapping[str, bool | str | float] = field(default_factory=dict)
 
 
 def write_qwen3(
@@ -74,6 +74,8 @@ def _describe(writer: gguf.GGUFWriter, config: Any, header: Header) -> None:
     for key, value in header.extra.items():
         if isinstance(value, bool):
             writer.add_bool(key, value)
+        elif isinstance(value, float):
+            writer.add_float32(key, value)
         else:
             writer.add_string(key, value)
 

@@ -7,6 +7,7 @@ Format: convert_lora_to_gguf.py in https://github.com/ggml-org/llama.cpp
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,12 @@ from persona.errors import ModelError
 _PREFIX = "base_model.model."
 
 
-def write_lora(out: Path, adapter: Path, config: Any, name: str) -> None:
+def write_lora(
+    out: Path, adapter: Path, config: Any, name: str, asked: Mapping[str, float] | None = None
+) -> None:
     """Write the adapter in folder `adapter` for a Qwen3 base of `config`.
 
+    asked: keys for what the model asks to be drawn with under it; llama.cpp itself reads none of an adapter.
     Raises ModelError for DoRA, which is more than two matrices: merge it.
     """
     from safetensors.numpy import load_file
@@ -36,6 +40,8 @@ def write_lora(out: Path, adapter: Path, config: Any, name: str) -> None:
         gguf.Keys.Adapter.LORA_ALPHA, alpha * math.sqrt(rank) if settings.get("use_rslora") else alpha
     )
     writer.add_name(name)
+    for key, value in (asked or {}).items():
+        writer.add_float32(key, value)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.QWEN3, config.num_hidden_layers)
     for key, weight in load_file(adapter / "adapter_model.safetensors").items():
         module, _, which = key.removeprefix(_PREFIX).removesuffix(".weight").rpartition(".lora_")
