@@ -325,7 +325,7 @@ def test_a_starter_that_learned_a_manner_is_drawn_and_one_for_tasks_is_not(
     """Greedy, every reply of a tuned starter began with "i'll"."""
     starter, once = paths.starter_model(), replace(QUICK, max_steps=1)
     talks = train(data, starter, once).folder
-    manner = {"temperature": 1.0, "min_p": pytest.approx(0.3)}
+    manner = {"temperature": 1.0, "min_p": 0.5}
     assert models.info(export(talks).gguf).sampling == manner
     with closing(models.open_backend(ModelSettings(adapter=str(export_lora(talks))))) as under_it:
         assert under_it.default_sampling(False).temperature == 1.0
