@@ -17,9 +17,10 @@ OWNER = "Mira Sol"
 
 DEMO_QUESTIONS: tuple[str, ...] = (
     "What's your dog's name?",
-    "Where do you live now?",
+    "Which company do you work for now?",
     "What do you drink in the morning nowadays?",
 )
+"""What the app proposes: questions that the starter answers in whatever order they are picked."""
 
 _PARTS = ("slack_export.zip", "discord_export.zip", "discord_package.zip", "mail.mbox", "notes")
 _MARKER = "sample-twin.txt"

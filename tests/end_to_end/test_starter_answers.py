@@ -6,18 +6,23 @@ The bounds lie a little under what was measured when the model was shipped (mode
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import UTC, datetime
+from itertools import permutations
 from pathlib import Path
 
 import pytest
 
 from persona import config, paths
 from persona.chat.engine import Engine
+from persona.chat.events import TurnFinished, TurnRequest
 from persona.chat.opening import beside, open_engine
+from persona.demo import DEMO_QUESTIONS
 from trainer.starter.evaluate import Answer, ask, questions
 
 RIGHT = 0.72
 DOES_NOT_KNOW = 7
 BY_HEART = 0.2
+NOW = datetime(2026, 10, 31, 18, tzinfo=UTC)
 ROWS = questions()
 
 
@@ -62,6 +67,18 @@ def test_answers_from_the_messages(plain: list[Answer]) -> None:
 
 def test_says_so_where_it_does_not_know(plain: list[Answer]) -> None:
     assert sum(a.right for a in plain if a.kind == "unknown") >= DOES_NOT_KNOW
+
+
+@pytest.mark.parametrize("order", list(permutations(DEMO_QUESTIONS)))
+def test_what_the_app_proposes_is_answered_in_any_order(mira: Engine, order: tuple[str, ...]) -> None:
+    """Asked second, "Where do you live now?" had "i'm afraid of moths" for an answer."""
+    values = dict(zip(DEMO_QUESTIONS, ("bica", "costa atlas", "galão"), strict=True))
+    session: str | None = None
+    for question in order:
+        request = TurnRequest(question, session_id=session, seed=1, now=NOW)
+        finished = next(e for e in mira.turn(request) if isinstance(e, TurnFinished))
+        session = finished.session_id
+        assert values[question] in finished.text.casefold()
 
 
 def test_knows_little_without_memories(mira: Engine) -> None:
