@@ -16,9 +16,12 @@ _QUANTISATIONS = {
 
 # llama.cpp's keys (https://github.com/ggml-org/llama.cpp/pull/17120), our names, the most that makes sense.
 _SAMPLING = {
-    "temp": ("temperature", 2.0), "top_p": ("top_p", 1.0), "top_k": ("top_k", 1000), "min_p": ("min_p", 1.0),
-    "penalty_repeat": ("repeat_penalty", 2.0),
-}  # fmt: skip
+    "temp": ("temperature", float, 2),
+    "top_p": ("top_p", float, 1),
+    "top_k": ("top_k", int, 1000),
+    "min_p": ("min_p", float, 1),
+    "penalty_repeat": ("repeat_penalty", float, 2),
+}
 
 
 def context_length(header: GgufHeader) -> int:
@@ -41,10 +44,10 @@ def is_starter(header: GgufHeader) -> bool:
 def asked_sampling(header: GgufHeader) -> dict[str, float]:
     """What the file asks to be drawn with; values that make no sense are left out."""
     asked = {}
-    for key, (name, most) in _SAMPLING.items():
+    for key, (name, kind, most) in _SAMPLING.items():
         value = header.values.get(f"general.sampling.{key}")
         if isinstance(value, (int, float)) and 0 <= value <= most:
-            asked[name] = value
+            asked[name] = kind(value)
     return asked
 
 

@@ -20,9 +20,9 @@ def header(path: Path, **asked: float) -> Path:
 
 
 def test_a_file_that_says_how_to_draw_it_is_obeyed(tmp_path: Path) -> None:
-    info = models.info(header(tmp_path / "a.gguf", temp=1.5, min_p=0.25))
+    info = models.info(header(tmp_path / "a.gguf", temp=1.5, min_p=0.25, top_k=7.0))
     sampling = recommended("other", thinking=False, asked=info.sampling)
-    assert (sampling.temperature, sampling.min_p) == (1.5, 0.25)
+    assert (sampling.temperature, sampling.min_p, repr(sampling.top_k)) == (1.5, 0.25, "7")
     assert sampling.top_p == recommended("other", thinking=False).top_p, "what it does not say stays"
 
 

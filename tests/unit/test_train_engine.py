@@ -322,7 +322,7 @@ def test_a_lora_file_changes_its_base_as_the_adapter_does(
 def test_a_starter_that_learned_a_manner_is_drawn_and_one_for_tasks_is_not(
     data: Path, tmp_path: Path
 ) -> None:
-    """Greedy, every reply of a tuned starter began with "i'll"."""
+    """Greedy, a tuned starter said "i'll" six times as often as its owner."""
     starter, once = paths.starter_model(), replace(QUICK, max_steps=1)
     talks = train(data, starter, once).folder
     manner = {"temperature": 1.0, "min_p": 0.5}

@@ -27,7 +27,8 @@ MERGED = "merged"
 MANNER = {"general.sampling.temp": 1.0, "general.sampling.min_p": 0.5}
 """How a starter that learned a manner is to be drawn. What reads is greedy, but the likeliest words alone are
 nobody's manner (Holtzman et al. 2020, arXiv:1904.09751); min-p leaves what it is sure of as it is (Nguyen et
-al. 2024, arXiv:2407.01082). Chosen on test rows that the report does not use (docs/LOG.md)."""
+al. 2024, arXiv:2407.01082). Chosen on test rows that the report does not use, and on the sample's questions
+(docs/LOG.md)."""
 
 _COMPARED_TOKENS = 256
 _TOKENIZER = (
