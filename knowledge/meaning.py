@@ -116,8 +116,8 @@ class Meaning:
         if held:
             middle = np.concatenate(held).mean(axis=0)
             middle /= np.linalg.norm(middle)
-            around = replace(near, vector=middle, cosines=self._index.nearest(middle, REACH))
-            self._put(close, around, np.flatnonzero(meaning), part)
+            # of a large archive few candidates are among the nearest: reading all is quicker than to search
+            self._put(close, replace(near, vector=middle, cosines={}), np.flatnonzero(meaning), part)
             close[best] = 1.0
         return close
 

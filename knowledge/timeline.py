@@ -135,7 +135,8 @@ def load(archive: Archive) -> Timeline:
         "FROM speech m JOIN identities i ON i.key = m.author ORDER BY stream, m.sent_at, m.key"
     )
     table = np.array(rows, dtype=np.int64).reshape(len(rows), 9)
-    key, author, conversation, sent, threaded, own, asked, words, stream = table.T
+    # a column of a table is strided: each look at one would read the whole table
+    key, author, conversation, sent, threaded, own, asked, words, stream = np.ascontiguousarray(table.T)
     pause = np.where(threaded == 1, _PAUSE_IN_THREAD, _PAUSE)
     begins = np.ones(len(rows), dtype=np.int64)
     begins[1:] = (np.diff(stream) != 0) | (np.diff(sent) > pause[1:])
