@@ -16,7 +16,7 @@ from knowledge.archive import Archive
 from knowledge.stopwords import STOP_WORDS
 
 if TYPE_CHECKING:
-    from knowledge.timeline import Floats, Ints, Timeline
+    from knowledge.timeline import Floats, Ints, Part, Timeline
 
 NEIGHBOURS = (0.5, 0.3)
 """Share of its score that a message lends to those one and two places away."""
@@ -82,7 +82,7 @@ def hits(archive: Archive, timeline: "Timeline", words: Iterable[str]) -> Hits:
 def match(
     hits: Hits,
     timeline: "Timeline",
-    part: "Timeline",
+    part: "Part",
     weights: Mapping[str, float],
     names: Set[str] = frozenset(),
     called: Mapping[str, Set[int]] | None = None,
@@ -153,7 +153,7 @@ def holding(archive: Archive, wanted: str, most: int) -> int:
     return int(archive.rows(sql, (wanted, most))[0][0])
 
 
-def _lent(own: "Floats", part: "Timeline") -> "Floats":
+def _lent(own: "Floats", part: "Part") -> "Floats":
     import numpy as np
 
     lent = np.zeros(len(own))
@@ -164,7 +164,7 @@ def _lent(own: "Floats", part: "Timeline") -> "Floats":
     return lent
 
 
-def _strongest_beside(held: "Floats", part: "Timeline") -> "Floats":
+def _strongest_beside(held: "Floats", part: "Part") -> "Floats":
     import numpy as np
 
     beside = np.zeros(len(held))

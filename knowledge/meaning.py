@@ -15,9 +15,10 @@ from knowledge.archive import Archive
 from knowledge.embedding import Embedder
 from knowledge.errors import PersonaError
 from knowledge.index import VectorIndex
+from knowledge.timeline import best
 
 if TYPE_CHECKING:
-    from knowledge.timeline import Bools, Floats, Ints, Timeline
+    from knowledge.timeline import Bools, Floats, Ints, Part, Timeline
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Meaning:
             chosen.append(theirs)
         return Near(vector, cosines, np.concatenate(chosen))
 
-    def of(self, near: Near, part: "Timeline", by_words: "Floats") -> "Floats":
+    def of(self, near: Near, part: "Part", by_words: "Floats") -> "Floats":
         """The cosine of every candidate, 0 for all others; one entry for each message of `part`."""
         import numpy as np
 
@@ -95,30 +96,27 @@ class Meaning:
             return meaning
         chosen = np.searchsorted(part.place, near.chosen)
         self._put(meaning, near, chosen, part)
-        best = np.flatnonzero(meaning)
-        best = best[np.argsort(-meaning[best], kind="stable")][:ANSWERED]
-        wordy = np.flatnonzero(by_words > 0)
-        wordy = wordy[np.argsort(-by_words[wordy], kind="stable")][:DEEP]
-        more = np.union1d(wordy, _after(best, part))
+        alike, wordy = best(meaning, ANSWERED), best(by_words, DEEP)
+        more = np.union1d(wordy[by_words[wordy] > 0], _after(alike[meaning[alike] > 0], part))
         self._put(meaning, near, more[meaning[more] == 0], part)
         return meaning
 
-    def echoes(self, near: Near, best: "Ints", meaning: "Floats", part: "Timeline") -> "Floats":
-        """How near every candidate is to the `best` ones: what says the same in other words (Rocchio)."""
+    def echoes(self, near: Near, first: "Ints", meaning: "Floats", part: "Part") -> "Floats":
+        """How near every candidate is to the `first` ones: what says the same in other words (Rocchio)."""
         import numpy as np
 
         close = np.zeros(len(part))
-        best = best[meaning[best] > 0]
-        if not len(best):
+        first = first[meaning[first] > 0]
+        if not len(first):
             return close
-        self._read(near, part.key[best].tolist())
-        held = [near.read[key] for key in part.key[best].tolist() if key in near.read]
+        self._read(near, part.key[first].tolist())
+        held = [near.read[key] for key in part.key[first].tolist() if key in near.read]
         if held:
             middle = np.concatenate(held).mean(axis=0)
             middle /= np.linalg.norm(middle)
             # of a large archive few candidates are among the nearest: reading all is quicker than to search
             self._put(close, replace(near, vector=middle, cosines={}), np.flatnonzero(meaning), part)
-            close[best] = 1.0
+            close[first] = 1.0
         return close
 
     def _asked(self, query: str, reading: rules.Reading) -> "Floats":
@@ -149,7 +147,7 @@ class Meaning:
             inside, after = rules.within(span, timeline.sent)
             yield inside | after
 
-    def _put(self, into: "Floats", near: Near, positions: "Ints", part: "Timeline") -> None:
+    def _put(self, into: "Floats", near: Near, positions: "Ints", part: "Part") -> None:
         """Write the cosines of these messages; one without a vector, or that points away, keeps 0."""
         keys = part.key[positions].tolist()
         self._read(near, [key for key in keys if key not in near.cosines])
@@ -171,7 +169,7 @@ def _cosine(near: Near, key: int) -> float:
     return float((near.read[key] @ near.vector).max())
 
 
-def answering(meaning: "Floats", part: "Timeline") -> "Floats":
+def answering(meaning: "Floats", part: "Part") -> "Floats":
     """What each message gains from a question that somebody else asked just before it."""
     import numpy as np
 
@@ -193,7 +191,7 @@ def _unnamed(query: str, reading: rules.Reading) -> str:
     return " ".join(re.sub(r"\b(\w+)(?:['’]s\b)?", kept, query).split())
 
 
-def _after(positions: "Ints", part: "Timeline") -> "Ints":
+def _after(positions: "Ints", part: "Part") -> "Ints":
     """The positions just after these, in the same stretch of talk."""
     positions = positions[positions + 1 < len(part)]
     after: Ints = positions[part.are_apart(1)[positions]] + 1

@@ -17,7 +17,7 @@ from knowledge.reranking import Reranker
 from knowledge.serving import Cost, Pick, excerpt, serve
 
 if TYPE_CHECKING:
-    from knowledge.timeline import Floats, Ints, Timeline
+    from knowledge.timeline import Floats, Ints, Part, Timeline
 
 WORDS = 1 / 40
 """What one point of BM25 is worth against a cosine of 1, for the order and as evidence. Chosen on generated
@@ -98,7 +98,7 @@ class Ranking:
     sent in a time that the question names. asked: the question, after the one that it leans on.
     """
 
-    timeline: "Timeline"
+    timeline: "Part"
     order: "Ints"
     score: "Floats"
     evidence: "Floats"
@@ -233,7 +233,7 @@ class Retriever:
         plain = meaning + answering(meaning, part) + worth * found.score
         score = rules.apply(self._archive, reading, part, now, plain)
         score = rules.addressed_last(self._archive, reading, part, score)
-        telling = np.argsort(np.where(part.asks, np.inf, -score), kind="stable")[:FEEDBACK_FROM]
+        telling = timelines.best(np.where(part.asks, -np.inf, score), FEEDBACK_FROM)
         score = score + FEEDBACK * self._meaning.echoes(near, telling, meaning, part)
         evidence = rules.newest_first(reading, part, score)
         score = evidence + LENGTH * np.log2(1 + np.minimum(part.words, LONG))
@@ -286,7 +286,7 @@ class Retriever:
         ]
 
 
-def _concerned(timeline: "Timeline", hits: lexical.Hits, near: Near) -> "Timeline":
+def _concerned(timeline: "Timeline", hits: lexical.Hits, near: Near) -> "Part":
     """What a question concerns: what holds a word of it or is near it, and what is said beside that."""
     import numpy as np
 
@@ -314,7 +314,7 @@ def _pick(ranking: Ranking, position: int) -> Pick:
     return Pick(int(part.place[position]), score, "; ".join(why), frozenset(ranking.words))
 
 
-def _is_of(span: timewords.Span, part: "Timeline", position: int) -> bool:
+def _is_of(span: timewords.Span, part: "Part", position: int) -> bool:
     """Whether a message was sent in a span, or so soon after that it may tell of it."""
     return any(m.any() for m in rules.within(span, part.sent[position : position + 1]))
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from knowledge import kin, places, timewords
 from knowledge.archive import Archive, moment
 from knowledge.lexical import fold
-from knowledge.timeline import HOUR
+from knowledge.timeline import HOUR, best
 
 if TYPE_CHECKING:
-    from knowledge.timeline import Bools, Floats, Ints, Timeline
+    from knowledge.timeline import Bools, Floats, Ints, Part
 
 NAMED_PERSON = 0.1
 NAMED_PERSON_SHARE = 0.4
@@ -116,42 +116,40 @@ def read(archive: Archive, query: str, now: datetime) -> Reading:
     )
 
 
-def apply(
-    archive: Archive, reading: Reading, timeline: "Timeline", now: datetime, score: "Floats"
-) -> "Floats":
-    """`score`, raised for each message of the timeline by what it fits of the question."""
+def apply(archive: Archive, reading: Reading, part: "Part", now: datetime, score: "Floats") -> "Floats":
+    """`score`, raised for each message of the part by what it fits of the question."""
     import numpy as np
 
-    age = np.maximum(0, micro(now) - timeline.sent) / _YEAR
+    age = np.maximum(0, micro(now) - part.sent) / _YEAR
     gain = (NEWEST_WHEN_NOW if reading.now else NEWEST) * np.exp(-age)
     if reading.people:
-        theirs = np.isin(timeline.author, list(reading.people))
+        theirs = np.isin(part.author, list(reading.people))
         gain[theirs] += NAMED_PERSON + NAMED_PERSON_SHARE * score[theirs]
     if reading.you:
-        gain[timeline.own] += OWN_WORDS
-    gain += A_QUESTION * timeline.asking
+        gain[part.own] += OWN_WORDS
+    gain += A_QUESTION * part.asking
     where = set(reading.places)
     if reading.sources:
         marks = ",".join("?" * len(reading.sources))
         sql = f"SELECT key FROM conversations WHERE source IN ({marks})"
         where |= {key for (key,) in archive.rows(sql, tuple(reading.sources))}
     if where:
-        gain[np.isin(timeline.conversation, list(where))] += NAMED_PLACE
+        gain[np.isin(part.conversation, list(where))] += NAMED_PLACE
     for span in reading.spans:
-        gain += timely(span, timeline)
+        gain += timely(span, part)
     return np.asarray(score + gain)
 
 
-def timely(span: timewords.Span, timeline: "Timeline") -> "Floats":
-    """What each message of the timeline gains from when it was sent."""
+def timely(span: timewords.Span, part: "Part") -> "Floats":
+    """What each message of the part gains from when it was sent."""
     import numpy as np
 
-    inside, after = within(span, timeline.sent)
+    inside, after = within(span, part.sent)
     gain: Floats = np.where(inside, IN_TIME, np.where(after, SOON_AFTER, 0.0))
     return gain
 
 
-def addressed_last(archive: Archive, reading: Reading, timeline: "Timeline", score: "Floats") -> "Floats":
+def addressed_last(archive: Archive, reading: Reading, part: "Part", score: "Floats") -> "Floats":
     """`score`, lowered for the best matches that others said to a named person ("emil! come home")."""
     import numpy as np
 
@@ -159,26 +157,26 @@ def addressed_last(archive: Archive, reading: Reading, timeline: "Timeline", sco
         return score
     name = "(?:" + "|".join(map(re.escape, sorted(reading.called))) + r")\b"
     calls = re.compile(rf"^\W*(?:{_GREETING}\s+)?{name}\s*[!,:]|,\s*{name}\s*(?:[.!?]|$)|@{name}")
-    best = np.argsort(-score, kind="stable")[:_LOOKED_AT]
-    best = best[~np.isin(timeline.author[best], list(reading.people))]
-    said = archive.by_key(timeline.key[best].tolist())
+    first = best(score, _LOOKED_AT)
+    first = first[~np.isin(part.author[first], list(reading.people))]
+    said = archive.by_key(part.key[first].tolist())
     lowered = score.copy()
-    lowered[[p for p in best if calls.search(fold(said[int(timeline.key[p])].text))]] += ADDRESSED
+    lowered[[p for p in first if calls.search(fold(said[int(part.key[p])].text))]] += ADDRESSED
     return lowered
 
 
-def newest_first(reading: Reading, timeline: "Timeline", score: "Floats") -> "Floats":
+def newest_first(reading: Reading, part: "Part", score: "Floats") -> "Floats":
     """`score` with the best places of equally good statements of one person changed: the newest first."""
     import numpy as np
 
-    said = np.isin(timeline.author, list(reading.people)) if reading.people else timeline.own & reading.you
-    said &= ~timeline.asks
+    said = np.isin(part.author, list(reading.people)) if reading.people else part.own & reading.you
+    said &= ~part.asks
     if reading.spans or (reading.past and not reading.now) or not said.any():
         return score
     share = AS_GOOD_WHEN_NOW if reading.now else AS_GOOD
     alike = np.flatnonzero(said & (score >= share * score[said].max()))
     changed = score.copy()
-    changed[alike[np.argsort(-timeline.sent[alike])]] = -np.sort(-score[alike])
+    changed[alike[np.argsort(-part.sent[alike])]] = -np.sort(-score[alike])
     return changed
 
 

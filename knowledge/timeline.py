@@ -25,13 +25,12 @@ _PAUSE_IN_THREAD = 14 * 24 * HOUR
 
 
 @dataclass(frozen=True, slots=True)
-class Timeline:
-    """One entry for each spoken message, or for each of a part of them, in the order of streams and times.
+class Part:
+    """One entry for each of some spoken messages, in the order of streams and times.
 
     place: where it stands among all. key, author, conversation: archive keys. sent: microseconds.
     stretch: the number of the stretch. own: whether the owner wrote it. words: how many it has.
-    asking: the share of them that stand in questions. of_key: positions by ascending key, sorted_keys those
-    keys.
+    asking: the share of them that stand in questions.
     """
 
     place: "Ints"
@@ -43,8 +42,6 @@ class Timeline:
     own: "Bools"
     words: "Ints"
     asking: "Floats"
-    sorted_keys: "Ints"
-    of_key: "Ints"
 
     def __len__(self) -> int:
         return len(self.key)
@@ -55,38 +52,47 @@ class Timeline:
         mostly: Bools = self.asking > 0.5
         return mostly
 
-    def part(self, positions: "Ints") -> "Timeline":
-        """These messages alone, in their order; `positions` may hold one twice."""
-        import numpy as np
-
-        at = np.unique(positions)
-        order = np.argsort(self.key[at])
-        return Timeline(
-            place=self.place[at],
-            key=self.key[at],
-            author=self.author[at],
-            conversation=self.conversation[at],
-            sent=self.sent[at],
-            stretch=np.unique(self.stretch[at], return_inverse=True)[1],
-            own=self.own[at],
-            words=self.words[at],
-            asking=self.asking[at],
-            sorted_keys=self.key[at][order],
-            of_key=order,
-        )
-
-    def reach(self, positions: "Ints", before: int, after: int) -> "Ints":
-        """These positions and those up to so many before and after each, of whatever stretch."""
-        import numpy as np
-
-        around = (positions[:, None] + np.arange(-before, after + 1)).ravel()
-        return np.unique(around[(around >= 0) & (around < len(self))])
-
     def are_apart(self, distance: int) -> "Bools":
         """Whether each message and the one `distance` entries on stand just so far apart in one stretch."""
         same = self.stretch[distance:] == self.stretch[:-distance]
         apart: Bools = same & (self.place[distance:] - self.place[:-distance] == distance)
         return apart
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline(Part):
+    """All that was spoken. of_key: positions by ascending key; sorted_keys: those keys."""
+
+    sorted_keys: "Ints"
+    of_key: "Ints"
+
+    def part(self, positions: "Ints") -> Part:
+        """These messages alone, in their order; `positions` may hold one twice."""
+        import numpy as np
+
+        at = self.reach(positions, 0, 0)
+        stretch = self.stretch[at]
+        return Part(
+            place=self.place[at],
+            key=self.key[at],
+            author=self.author[at],
+            conversation=self.conversation[at],
+            sent=self.sent[at],
+            stretch=np.cumsum(np.diff(stretch, prepend=stretch[:1]) != 0),
+            own=self.own[at],
+            words=self.words[at],
+            asking=self.asking[at],
+        )
+
+    def reach(self, positions: "Ints", before: int, after: int) -> "Ints":
+        """These positions and those up to so many before and after each, of whatever stretch; ascending."""
+        import numpy as np
+
+        reached = np.zeros(len(self), dtype=np.bool_)
+        for step in range(-before, after + 1):
+            moved = positions + step
+            reached[moved[(moved >= 0) & (moved < len(self))]] = True
+        return np.flatnonzero(reached)
 
     def positions(self, keys: "Ints") -> "Ints":
         """Where these keys are; all must be in the timeline."""
@@ -121,6 +127,17 @@ class Timeline:
             [int(self.key[p]) for p in same if p < position],
             [int(self.key[p]) for p in same if p > position],
         )
+
+
+def best(values: "Floats", most: int) -> "Ints":
+    """Where the `most` highest are, the best first, equals as they stand; quicker than to sort all."""
+    import numpy as np
+
+    if most < len(values):
+        at = np.flatnonzero(values >= np.partition(values, len(values) - most)[len(values) - most])
+    else:
+        at = np.arange(len(values))
+    return at[np.argsort(-values[at], kind="stable")][:most]
 
 
 def load(archive: Archive) -> Timeline:

@@ -19,7 +19,7 @@ from knowledge.people import set_owner
 from knowledge.records import Identity, ImportReport, Memory, Message
 from knowledge.retrieval import Ranking, Retriever
 from knowledge.sentences import asked
-from knowledge.timeline import Timeline, load
+from knowledge.timeline import Part, load
 
 START = datetime(2025, 3, 1, 9, 30, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
@@ -289,7 +289,7 @@ def test_words_alone_are_evidence_only_where_a_match_stands_out(
     score = np.array([best, *[sixth] * 5])
     covered = np.array([held, *[0.0] * 5])
     ranking = Ranking(
-        Timeline(**{column.name: np.arange(6) for column in dataclasses.fields(Timeline)}),
+        Part(**{column.name: np.arange(6) for column in dataclasses.fields(Part)}),
         np.arange(6),
         score,
         score,
