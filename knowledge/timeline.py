@@ -134,7 +134,7 @@ def best(values: "Floats", most: int) -> "Ints":
     import numpy as np
 
     if most < len(values):
-        at = np.flatnonzero(values >= np.partition(values, len(values) - most)[len(values) - most])
+        at = np.flatnonzero(values >= np.partition(values, -most)[-most])
     else:
         at = np.arange(len(values))
     return at[np.argsort(-values[at], kind="stable")][:most]

@@ -5,8 +5,10 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from knowledge import meaning
 from knowledge.archive import Archive
 from knowledge.embedding import Embedder
 from knowledge.index import VectorIndex
@@ -66,3 +68,17 @@ def test_what_somebody_says_of_themselves_comes_before_where_they_sign(retriever
 
 def test_the_names_of_two_find_no_line_in_which_one_calls_the_other(retriever: Retriever) -> None:
     assert ranked(retriever, "What music do Will and Noor have?")[0] == "we only play jazz at home"
+
+
+def test_what_echoes_the_best_is_scored_alike_whether_searched_for_or_read(
+    retriever: Retriever, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = []
+    for nearest in (1, 1000):
+        monkeypatch.setattr(meaning, "ECHOED", nearest)
+        scores.append(retriever.rank("Where is your home by the sea?", now=NOW).score)
+    assert scores[0] == pytest.approx(scores[1], abs=1e-5)
+    monkeypatch.setattr(meaning.Meaning, "echoes", lambda *_: np.zeros(len(LINES)))
+    assert retriever.rank("Where is your home by the sea?", now=NOW).score != pytest.approx(
+        scores[0], abs=0.01
+    )
