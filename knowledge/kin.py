@@ -9,11 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from knowledge.archive import Archive
-from knowledge.lexical import MOST_ROWS, fold, holding
+from knowledge.lexical import fold, holding
 from knowledge.stopwords import STOP_WORDS
 
 _ROLE = re.compile(r"\b(?:your|dein\w{0,2})\s+((?:beste?[rn]?\s+)?\w{3,})(['’]s\s+\w{3,})?", re.IGNORECASE)
 _IS = r"(?:['’]s name is|, who is|,| is called| is| was| called| named| heisst| ist| namens)?"
+_TOO_COMMON = 5_000
+"""Messages that hold a word from which it is no role."""
+
 _LOOKED_AT = 300
 """Newest messages of the owner with the word that are read."""
 
@@ -64,7 +67,7 @@ def _telling(role: str) -> re.Pattern[str]:
 
 def _said(archive: Archive, word: str) -> list[tuple[int, str]]:
     """Key and text of the owner's messages that hold a word, newest first; none of a very common word."""
-    if holding(archive, f'"{word}"', MOST_ROWS + 1) > MOST_ROWS:
+    if holding(archive, f'"{word}"', _TOO_COMMON) == _TOO_COMMON:
         return []
     return archive.rows(
         "SELECT m.key, m.text FROM words JOIN speech m ON m.key = words.rowid "

@@ -25,8 +25,8 @@ STRETCH_SHARE = 0.3
 """Share of the best match for each word that a stretch of talk lends to all its matches."""
 
 _COMMON = 0.12
-MOST_ROWS = 5_000
-"""Messages that hold a word from which it is too common to be looked for."""
+_MOST_ROWS = 2_500
+"""Messages that hold a word from which it is too common to be looked for: each costs some 6 µs."""
 
 _DERIVED = 6
 """Letters of a word that may be looked for by its beginning, when the word itself does not occur."""
@@ -135,7 +135,7 @@ def _idf(size: int, holding: int) -> float:
 
 def _rows(archive: Archive, word: str, size: int) -> list[tuple[int, float]] | None:
     """Key and BM25 rank (lower is better) of the messages that hold a word, None for a common word."""
-    most = min(max(40, int(_COMMON * size)), MOST_ROWS)
+    most = min(max(40, int(_COMMON * size)), _MOST_ROWS)
     wanted = " OR ".join(f'"{form}"' for form in inflection.forms(word))
     held = holding(archive, wanted, most + 1)
     if not held and len(word) >= _DERIVED:
