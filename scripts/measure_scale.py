@@ -65,7 +65,10 @@ class Real:
 def real(archive: Archive, embedder: Embedder) -> Real:
     """The sample's own messages, without its proofs and what stands beside them."""
     proofs = {id for question in answerable() for id in question["evidence"]}
-    rows = archive.rows("SELECT id, text FROM speech ORDER BY conversation, sent_at")
+    # without the chatter of a run that was stopped: made of the same texts again, it stays what it was
+    rows = archive.rows(
+        "SELECT id, text FROM speech WHERE id NOT LIKE 'scale:%' ORDER BY conversation, sent_at"
+    )
     places = [n for n, (id, _) in enumerate(rows) if id in proofs]
     beside = {m for n in places for m in range(n - 2, n + 3)}
     texts = [text for n, (_, text) in enumerate(rows) if n not in beside and len(text.split()) > 3]

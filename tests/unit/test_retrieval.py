@@ -19,7 +19,7 @@ from knowledge.people import set_owner
 from knowledge.records import Identity, ImportReport, Memory, Message
 from knowledge.retrieval import Ranking, Retriever
 from knowledge.sentences import asked
-from knowledge.timeline import Part, best, load
+from knowledge.timeline import Part, load
 
 START = datetime(2025, 3, 1, 9, 30, tzinfo=UTC)
 NOW = datetime(2026, 11, 21, 14, 3, tzinfo=UTC)
@@ -317,13 +317,6 @@ def test_a_look_at_one_column_of_the_timeline_reads_no_other(talk: Talk) -> None
     timeline = load(talk(*(("mira", "#a", n, f"text {n}") for n in range(5)))._archive)
     columns = [getattr(timeline, column.name) for column in dataclasses.fields(timeline)]
     assert all(column.strides == (column.itemsize,) for column in columns)
-
-
-@pytest.mark.parametrize("most", [0, 1, 3, 40, 60])
-def test_the_best_are_those_of_a_whole_sort(most: int) -> None:
-    values = np.array(random.Random(7).choices([-np.inf, 0.0, 0.5, 0.7, 1.0], k=50))
-    assert best(values, most).tolist() == np.argsort(-values, kind="stable")[:most].tolist()
-    assert best(values[:0], most).tolist() == []
 
 
 def test_a_part_of_the_timeline_scores_as_the_whole(talk: Talk) -> None:
